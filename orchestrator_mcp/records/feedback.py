@@ -1,0 +1,68 @@
+"""What a workflow's feedback is: one anonymous entry about the tool, one private about the project."""
+
+from typing import Any
+
+from .base import Model, Record, Result, Timestamp
+from .fields import Applicable, FeedbackMode, Helpful, ReviewsAnswer, YesNo
+
+
+class ToolAnswers(Model):
+    """The five questions about the tool, where a person or agent answered them."""
+
+    phase0_helpful: Helpful | None = None
+    reviews_worked: ReviewsAnswer | None = None
+    commands_failed: YesNo | None = None
+
+
+class ToolFeedback(Model):
+    """The tool entry. No repository, no task, no session, no workflow id: only what may one day be shared."""
+
+    id: str
+    rev: int = 1
+    timestamp: Timestamp
+    request_id: str | None = None
+    workflow_id_hash: str | None = None
+    installation_hash: str | None = None
+    orchestrator_version: str
+    repo_type: str = "unknown"
+    duration_seconds: int | None = None
+    phases: dict[str, int] = {}
+    phase0_guidance_used: bool | None = None
+    reviews_worked: bool | None = None
+    orchestrator_errors: list[str] = []
+    items_skipped: list[str] = []
+    items_skipped_pct: float | None = None
+    confusing_items: list[str] = []
+    tool_suggestions: str | None = None
+    mode: FeedbackMode
+    answers: ToolAnswers = ToolAnswers()
+
+
+class ProcessFeedback(Record):
+    """The process entry: full context, stays on this machine. `inferred` names fields nobody stated."""
+
+    workflow_id: str | None = None
+    repo: str | None = None
+    task: str | None = None
+    parallel_agents_used: bool | None = None
+    multi_agents: Applicable | None = None
+    project_errors: list[str] = []
+    learnings: str | None = None
+    what_went_well: str | None = None
+    challenges: str | None = None
+    improvements: str | None = None
+    tool_suggestions: str | None = None
+    custom_workflow_items: list[str] = []
+    mode: FeedbackMode
+    inferred: list[str] = []
+
+
+class FeedbackRecorded(Result):
+    """The answer to `record_feedback`. `skipped` says why nothing was recorded; it is not an error."""
+
+    recorded: bool
+    skipped: str | None = None
+    tool_id: str | None = None
+    process_id: str | None = None
+    workflow_id: str | None = None
+    inferred: dict[str, Any] = {}
