@@ -1,0 +1,53 @@
+"""Arrival: something built of many files becomes visible by one rename, whole or not at all."""
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator_mcp.errors import StateConflictError
+
+from .files import make_folder, refusals, sync_folder
+from .ids import new_id
+
+_TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
+
+
+@contextlib.contextmanager
+def staging(tmp: Path) -> Iterator[Path]:
+    """A private folder to build in; swept away on leaving unless it has arrived by then."""
+    make_folder(tmp)
+    stage = tmp / new_id()
+    make_folder(stage)
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def arrive(stage: Path, target: Path) -> None:
+    """Make a staged folder appear at `target`, durably, by one rename.
+
+    Raises:
+        StateConflictError: if something is there already; then nothing was changed.
+    """
+    make_folder(target.parent)
+    with refusals("moving into place", target):
+        for folder, _, _ in os.walk(stage, topdown=False):
+            sync_folder(Path(folder))
+        try:
+            os.rename(stage, target)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                raise StateConflictError(f"{target} is already there. Nothing was changed.") from error
+            raise
+        sync_folder(target.parent)
+        sync_folder(stage.parent)
+
+
+def sweep(tmp: Path) -> None:
+    """Remove what crashed builders left behind. Call it only under the store lock."""
+    for leftover in tmp.iterdir() if tmp.is_dir() else ():
+        shutil.rmtree(leftover, ignore_errors=True)

@@ -1,0 +1,145 @@
+"""Single files, safely: opening without following, replacing atomically, and saying plainly what refused."""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator_mcp.errors import NotFoundError, StorageError, StorageFullError, UnsafePathError
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+
+_SAFE = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO that stands where a file should must not hang
+    | getattr(os, "O_BINARY", 0)
+)
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextlib.contextmanager
+def refusals(doing: str, path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses into our errors: what happened, what to do next."""
+    try:
+        yield
+    except OSError as error:
+        raise _typed(error, doing, path) from error
+
+
+def _typed(error: OSError, doing: str, path: Path) -> StorageError | NotFoundError:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in _FULL:
+        return StorageFullError(
+            f"No room while {doing} {path}: {reason}. Nothing was half-written; free some space and try again."
+        )
+    if error.errno == errno.ELOOP:
+        return UnsafePathError(f"{path} is a symbolic link, and links are not followed. Remove it and try again.")
+    if error.errno == errno.ENOENT:
+        return NotFoundError(f"{path} is gone while {doing} it. It may have been cleaned up; start a new session.")
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        return StorageError(f"Too many open files while {doing} {path}. Raise the limit (ulimit -n) and try again.")
+    return StorageError(f"{reason} while {doing} {path}. Check the folder's permissions and the disk, then try again.")
+
+
+def open_plain(path: Path, flags: int) -> int:
+    """Open a plain file that only we link to, creating it private if `flags` say so.
+
+    Raises:
+        UnsafePathError: if it is a link, has a second name, or is no plain file.
+        StorageError: (and its kin) if the operating system refuses.
+    """
+    with refusals("opening", path):
+        fd = os.open(path, flags | _SAFE, FILE_MODE)
+    info = os.fstat(fd)
+    if stat.S_ISREG(info.st_mode) and info.st_nlink <= 1:
+        return fd
+    os.close(fd)
+    what = "has a second name (a hard link)" if stat.S_ISREG(info.st_mode) else "is not a plain file"
+    raise UnsafePathError(f"{path} {what}, so it is left alone. Move it away and try again.")
+
+
+def make_folder(path: Path) -> None:
+    """Create a private folder, and its missing parents below an existing one."""
+    with refusals("creating", path):
+        _make_private(path)
+    if path.is_symlink():
+        raise UnsafePathError(f"{path} is a symbolic link, and links are not followed. Remove it and try again.")
+
+
+def _make_private(path: Path) -> None:
+    try:
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    except FileNotFoundError:
+        _make_private(path.parent)
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def write_all(fd: int, data: bytes, offset: int) -> None:
+    """Write every byte at `offset`; the operating system may take them in several bites."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def sync_folder(path: Path) -> None:
+    """Make names in a folder durable, where the platform can."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows keeps names in order by itself
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_new(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
+    """Write and sync a file that must not exist yet; on any failure nothing of it is left."""
+    with refusals("writing", path):
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, mode)
+        try:
+            write_all(fd, data, 0)
+            os.fsync(fd)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(fd)
+
+
+def replace_file(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
+    """Replace a file's whole content: at every instant, and after a power loss, it is the old or the new.
+
+    Temporary file in the same folder, fsync, rename, fsync of the folder.
+    """
+    staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    write_new(staged, data, mode)
+    with refusals("replacing", path):
+        try:
+            os.replace(staged, path)
+            sync_folder(path.parent)
+        except BaseException:
+            staged.unlink(missing_ok=True)
+            raise
+
+
+def read_small(path: Path, limit: int = 1 << 20) -> bytes | None:
+    """The content of a small plain file; None if there is none.
+
+    Raises:
+        StorageError: if it is larger than `limit` bytes, or the operating system refuses.
+    """
+    try:
+        fd = open_plain(path, os.O_RDONLY)
+    except NotFoundError:
+        return None
+    with os.fdopen(fd, "rb") as file, refusals("reading", path):
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise StorageError(f"{path} is larger than {limit} bytes, which is not one of ours. Look at it.")
+    return data

@@ -1,0 +1,22 @@
+"""Making ids: ULIDs, which sort by time and do not collide."""
+
+import hashlib
+import os
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def encode(number: int) -> str:
+    """Write a 128-bit number as 26 characters of Crockford's base 32, lower case."""
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def new_id() -> str:
+    """A ULID (https://github.com/ulid/spec): 48 bits of milliseconds since 1970, then 80 random bits."""
+    return encode((time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10)))
+
+
+def id_of(name: str) -> str:
+    """An id of the same shape that always is the same for the same `name`."""
+    return encode(int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:16]))

@@ -1,0 +1,404 @@
+"""The index: a disposable SQLite cache over the streams, so that a question does not read every line again.
+
+It holds no text: only keys, counts and where each line begins. It is never trusted and may be deleted at any time;
+without it, or under --read-only, the same code runs over one in memory, so the answers are the same.
+"""
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orchestrator_mcp.errors import StorageError, UnsafePathError, WorkspaceBusyError
+
+from .files import make_folder
+from .lines import Line, parse_object, read_lines
+from .locks import FolderLock
+
+RETRY_WINDOW = 2_000_000
+"""Microseconds within which the identical text of the same session is one call made twice."""
+
+_BATCH = 2_000
+_SCHEMA = """
+CREATE TABLE about (version TEXT);
+CREATE TABLE files (id INTEGER PRIMARY KEY, path TEXT UNIQUE, session TEXT, stream TEXT, dev INTEGER, ino INTEGER,
+  size INTEGER, mtime_ns INTEGER, head BLOB, offset INTEGER, bad INTEGER, undated INTEGER);
+CREATE TABLE keys (id INTEGER PRIMARY KEY, space TEXT, key TEXT, template TEXT, kind TEXT, UNIQUE (space, key));
+CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
+CREATE TABLE entries (id INTEGER PRIMARY KEY, file INTEGER, record TEXT, offset INTEGER, key INTEGER, ts INTEGER,
+  session INTEGER, workflow INTEGER, agent INTEGER, category INTEGER, severity INTEGER, hit INTEGER, hash INTEGER,
+  retry INTEGER);
+CREATE INDEX entries_record ON entries (file, record);
+CREATE INDEX entries_key ON entries (key, ts, session, workflow, agent, category, severity, hit, retry, hash);
+CREATE TABLE tallies (key INTEGER, session INTEGER, n INTEGER, retries INTEGER, first INTEGER, last INTEGER,
+  PRIMARY KEY (key, session)) WITHOUT ROWID;
+"""
+
+
+class Source(NamedTuple):
+    """A file to be indexed: which stream it holds, and of which session (empty for none)."""
+
+    path: Path
+    stream: str
+    session: str
+
+
+class Digest(NamedTuple):
+    """What the index keeps of one entry.
+
+    `ts` is in microseconds since 1970, or None. `hit` is 0 for an opportunity that was not taken (an item that was
+    done, not skipped).
+    """
+
+    space: str
+    key: str
+    template: str
+    kind: str
+    ts: int | None
+    workflow: str | None = None
+    agent: str | None = None
+    category: str | None = None
+    severity: int = 1
+    hit: int = 1
+    text_hash: int = 0
+    retryable: bool = False
+
+
+Digester = Callable[[str, dict[str, Any]], Iterable[Digest]]
+
+
+class Index:
+    """The cache over all streams.
+
+    Args:
+        path: the database file; None keeps it in memory.
+        version: of everything that decides what is stored; a cache of another version is rebuilt.
+        digest: what to keep of one line of one stream.
+        lock: the store's lock, held while the database is laid out.
+    """
+
+    def __init__(self, path: Path | None, version: str, digest: Digester, lock: FolderLock) -> None:
+        self._path = path
+        self._version = version
+        self._digest = digest
+        self._lock = lock
+        self._guard = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[sqlite3.Connection]:
+        """The database, for the length of a `with` block; one thread at a time.
+
+        Raises:
+            WorkspaceBusyError: if another process kept it locked.
+        """
+        with self._guard:
+            try:
+                yield self._connected()
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):
+                    raise WorkspaceBusyError(f"{self._path} is in use by another process. Try again.") from error
+                self._discard()
+                raise StorageError(
+                    f"The cache {self._path} failed ({error}). It will be rebuilt: try again."
+                ) from error
+            except sqlite3.DatabaseError as error:
+                self._discard()
+                raise StorageError(f"The cache {self._path} was damaged and is discarded: try again.") from error
+
+    def refresh(self, sources: Iterable[Source], *, whole: bool = False) -> None:
+        """Take in what was appended to `sources`. `whole` means that these are all there are: others are dropped.
+
+        Work is committed in batches, so that an interrupted build goes on where it stopped.
+        """
+        with self.open() as db:
+            paths = set()
+            for source in sources:
+                paths.add(str(source.path))
+                while _take_in(db, source, self._digest):
+                    pass
+            if whole:
+                gone = {path: file for file, path in db.execute("SELECT id, path FROM files") if path not in paths}
+                for file in gone.values():
+                    with _writing(db):
+                        _drop_file(db, file)
+
+    def close(self) -> None:
+        with self._guard:
+            self._close()
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._db is None:
+            self._db = self._connect()
+        return self._db
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._path is None:
+            return _lay_out(_plain_connection(":memory:"), self._version)
+        make_folder(self._path.parent)
+        _refuse_strange(self._path)
+        with self._lock.held():  # of many processes one lays it out
+            try:
+                return self._shared(self._path)
+            except sqlite3.DatabaseError:  # damaged, of another version, or no database at all
+                _unlink(self._path)
+                return self._shared(self._path)
+
+    def _shared(self, path: Path) -> sqlite3.Connection:
+        db = _plain_connection(str(path))
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = OFF")  # a lost cache is rebuilt
+            return _lay_out(db, self._version)
+        except BaseException:
+            db.close()
+            raise
+
+    def _discard(self) -> None:
+        self._close()
+        if self._path is not None:
+            _unlink(self._path)
+
+    def _close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+
+def _plain_connection(name: str) -> sqlite3.Connection:
+    db = sqlite3.connect(name, timeout=5.0, check_same_thread=False, isolation_level=None)
+    db.execute("PRAGMA trusted_schema = OFF")
+    return db
+
+
+def _refuse_strange(path: Path) -> None:
+    """SQLite follows links, and a cloned repository may hold one."""
+    try:
+        info = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1:
+        raise UnsafePathError(f"{path} is not a plain file of ours. Remove it; it is only a cache.")
+
+
+def _lay_out(db: sqlite3.Connection, version: str) -> sqlite3.Connection:
+    """Make sure that version and layout are exactly ours: a foreign trigger or view would run as our code."""
+    layout = [row[0] for row in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")]
+    if not layout:
+        db.executescript(_SCHEMA)
+        db.execute("INSERT INTO about VALUES (?)", (version,))
+        return db
+    ours = [statement.strip() for statement in _SCHEMA.split(";") if statement.strip()]
+    if layout != ours or db.execute("SELECT version FROM about").fetchall() != [(version,)]:
+        msg = "another version's cache"
+        raise sqlite3.DatabaseError(msg)
+    return db
+
+
+def _unlink(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+class _File(NamedTuple):
+    """A row of `files`: how far a file was read, and how we know it again."""
+
+    id: int
+    path: str
+    session: str
+    stream: str
+    dev: int
+    ino: int
+    size: int
+    mtime_ns: int
+    head: bytes
+    offset: int
+    bad: int
+    undated: int
+
+    def is_unchanged(self, info: os.stat_result) -> bool:
+        seen = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
+        return seen == (self.dev, self.ino, self.size, self.mtime_ns)
+
+    def has_only_grown(self, info: os.stat_result, head: bytes) -> bool:
+        same_file = (info.st_dev, info.st_ino) == (self.dev, self.ino)
+        return same_file and info.st_size >= self.offset and head.startswith(self.head)
+
+
+class _Prepared(NamedTuple):
+    """A line that was read and thought about, ready to be stored under a short write lock."""
+
+    offset: int
+    record: str
+    replaces: bool
+    digests: list[Digest]
+
+
+def _known(db: sqlite3.Connection, path: Path) -> _File | None:
+    row = db.execute("SELECT * FROM files WHERE path = ?", (str(path),)).fetchone()
+    return None if row is None else _File(*row)
+
+
+@contextlib.contextmanager
+def _writing(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _take_in(db: sqlite3.Connection, source: Source, digest: Digester) -> bool:
+    """Take in one batch of new lines; returns whether there may be more."""
+    known = _known(db, source.path)
+    try:
+        info = source.path.lstat()
+    except FileNotFoundError:
+        if known is not None:
+            with _writing(db):
+                _drop_file(db, known.id)
+        return False
+    if known is not None and known.is_unchanged(info):
+        return False
+    head = _head(source.path)
+    grown = known if known is not None and known.has_only_grown(info, head) else None
+    start = grown.offset if grown else 0
+    lines = list(islice(read_lines(source.path, start), _BATCH))
+    prepared = [_prepare(line, source.stream, digest) for line in lines]  # the long part, before any lock
+    with _writing(db):
+        if _known(db, source.path) != known:
+            return True  # another process took it in meanwhile: look again
+        if known is not None and grown is None:
+            _drop_file(db, known.id)
+        writer = _Writer(db, source, grown)
+        writer.store(prepared)
+        done = len(lines) < _BATCH
+        seen = (info.st_dev, info.st_ino, info.st_size if done else -1, info.st_mtime_ns)
+        writer.note(seen, head, start if not lines else lines[-1].offset + len(lines[-1].data) + 1)
+    return not done
+
+
+def _prepare(line: Line, stream: str, digest: Digester) -> _Prepared | None:
+    value = parse_object(line.data)
+    if value is None:
+        return None
+    record = value["id"] if isinstance(value.get("id"), str) else f"@{line.offset}"
+    return _Prepared(line.offset, record, value.get("rev", 1) != 1, list(digest(stream, value)))
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64)
+
+
+def _drop_file(db: sqlite3.Connection, file_id: int) -> None:
+    touched = db.execute("SELECT DISTINCT key, session FROM entries WHERE file = ?", (file_id,)).fetchall()
+    db.execute("DELETE FROM entries WHERE file = ?", (file_id,))
+    db.execute("DELETE FROM files WHERE id = ?", (file_id,))
+    for key, session in touched:
+        _tally_again(db, key, session)
+
+
+def _tally_again(db: sqlite3.Connection, key: int, session: int | None) -> None:
+    db.execute("DELETE FROM tallies WHERE key = ? AND session = ?", (key, session))
+    db.execute(
+        "INSERT INTO tallies SELECT key, session, COUNT(*), SUM(retry), MIN(ts), MAX(ts) FROM entries"
+        " WHERE key = ? AND session = ? AND hit GROUP BY key, session",
+        (key, session),
+    )
+
+
+class _Writer:
+    """Stores prepared lines of one file."""
+
+    def __init__(self, db: sqlite3.Connection, source: Source, known: _File | None) -> None:
+        self._db = db
+        self._session = self._name(source.session)
+        self._bad, self._undated = (known.bad, known.undated) if known else (0, 0)
+        self._file = known.id if known else self._new_file(source)
+
+    def _new_file(self, source: Source) -> int:
+        row = (str(source.path), source.session, source.stream)
+        cursor = self._db.execute("INSERT INTO files VALUES (NULL, ?, ?, ?, 0, 0, 0, 0, x'', 0, 0, 0)", row)
+        return int(cursor.lastrowid or 0)
+
+    def note(self, seen: tuple[int, ...], head: bytes, offset: int) -> None:
+        self._db.execute(
+            "UPDATE files SET dev=?, ino=?, size=?, mtime_ns=?, head=?, offset=?, bad=?, undated=? WHERE id=?",
+            (*seen, head, offset, self._bad, self._undated, self._file),
+        )
+
+    def store(self, lines: Iterable[_Prepared | None]) -> None:
+        for line in lines:
+            if line is None:
+                self._bad += 1
+                continue
+            if line.replaces:
+                self._drop_record(line.record)
+            for digest in line.digests:
+                self._insert(line.record, line.offset, digest)
+                self._undated += digest.ts is None
+
+    def _drop_record(self, record: str) -> None:
+        where = (self._file, record)
+        touched = self._db.execute("SELECT DISTINCT key FROM entries WHERE file=? AND record=?", where).fetchall()
+        self._db.execute("DELETE FROM entries WHERE file=? AND record=?", where)
+        for (key,) in touched:
+            _tally_again(self._db, key, self._session)
+
+    def _insert(self, record: str, offset: int, digest: Digest) -> None:
+        key = self._key(digest)
+        retry = int(digest.retryable and self._is_retry(key, digest))
+        self._db.execute(
+            "INSERT INTO entries VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                self._file, record, offset, key, digest.ts, self._session, self._name(digest.workflow),
+                self._name(digest.agent), self._name(digest.category), digest.severity, digest.hit,
+                digest.text_hash, retry,
+            ),
+        )  # fmt: skip
+        if digest.hit:
+            self._db.execute(
+                "INSERT INTO tallies VALUES (?1,?2,1,?3,?4,?4) ON CONFLICT (key, session) DO UPDATE SET n = n + 1,"
+                " retries = retries + ?3, first = MIN(COALESCE(first, ?4), COALESCE(?4, first)),"
+                " last = MAX(COALESCE(last, ?4), COALESCE(?4, last))",
+                (key, self._session, retry, digest.ts),
+            )
+
+    def _is_retry(self, key: int, digest: Digest) -> bool:
+        if digest.ts is None:
+            return False
+        found = self._db.execute(
+            "SELECT 1 FROM entries WHERE key=? AND ts BETWEEN ? AND ? AND session=? AND hash=? LIMIT 1",
+            (key, digest.ts - RETRY_WINDOW, digest.ts, self._session, digest.text_hash),
+        )
+        return found.fetchone() is not None
+
+    def _key(self, digest: Digest) -> int:
+        where = (digest.space, digest.key)
+        row = self._db.execute("SELECT id FROM keys WHERE space=? AND key=?", where).fetchone()
+        if row is None:
+            cursor = self._db.execute("INSERT INTO keys VALUES (NULL,?,?,?,?)", (*where, digest.template, digest.kind))
+            return int(cursor.lastrowid or 0)
+        return int(row[0])
+
+    def _name(self, name: str | None) -> int | None:
+        if name is None:
+            return None
+        row = self._db.execute("SELECT id FROM names WHERE name=?", (name,)).fetchone()
+        if row is None:
+            return int(self._db.execute("INSERT INTO names VALUES (NULL,?)", (name,)).lastrowid or 0)
+        return int(row[0])
+
+
+def text_hash(text: str) -> int:
+    """A 63-bit fingerprint of a text, to recognise it again without keeping it."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()) >> 1

@@ -1,0 +1,200 @@
+"""JSON lines on disk: the append protocol, healing, and reading without locks.
+
+The promise: after a crash at any instant every acknowledged line is whole and parses, and at most one torn tail
+exists, which the next appender heals. Files never shrink, except back to where a failed write began.
+"""
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orchestrator_mcp.errors import InvalidInputError, NotFoundError, UncertainWriteError
+from orchestrator_mcp.records.base import MAX_RECORD_BYTES, format_time
+
+from .files import open_plain, refusals, sync_folder, write_all
+from .locks import FolderLock
+
+_CHUNK = 1 << 20
+
+
+class Line(NamedTuple):
+    """One line of a file, without its newline, and where it begins."""
+
+    offset: int
+    data: bytes
+
+
+def encode_line(value: dict[str, Any]) -> bytes:
+    """Serialise one record: compact, UTF-8, no NaN, no lone surrogates, a newline at the end.
+
+    Raises:
+        InvalidInputError: if it cannot be written as JSON, or is longer than 256 kB.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f"This cannot be stored as JSON ({error}). Send plain text and numbers.") from error
+    data = text.encode("utf-8", "replace") + b"\n"  # a lone surrogate becomes a question mark
+    if len(data) > MAX_RECORD_BYTES:
+        raise InvalidInputError(
+            f"The record has {len(data):,} bytes; at most {MAX_RECORD_BYTES:,} can be stored. Shorten its texts."
+        )
+    return data
+
+
+def parse_object(data: bytes) -> dict[str, Any] | None:
+    """The JSON object in one line, or None if it is none."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def read_lines(path: Path, start: int = 0, end: int | None = None) -> Iterator[Line]:
+    """Every finished line from byte `start` to `end`, without a lock. Blank lines are left out.
+
+    Lines end at a newline alone: U+2028 and its like may stand inside a JSON string. A torn tail is not a line.
+    """
+    try:
+        fd = open_plain(path, os.O_RDONLY)
+    except NotFoundError:
+        return
+    with os.fdopen(fd, "rb", buffering=_CHUNK) as file, refusals("reading", path):
+        file.seek(start)
+        offset = start
+        for data in file:
+            if not data.endswith(b"\n") or (end is not None and offset >= end):
+                return
+            if data.strip():
+                yield Line(offset, data[:-1])
+            offset += len(data)
+
+
+class LineFile:
+    """One file of JSON lines that many processes append to.
+
+    Args:
+        path: the file; created on first append.
+        lock: the lock of its folder.
+    """
+
+    def __init__(self, path: Path, lock: FolderLock) -> None:
+        self.path = path
+        self.lock = lock
+        self._fd: int | None = None
+        self._name_is_new = False
+
+    def append(self, data: bytes) -> int:
+        """Append one encoded line under the lock; returns where it begins."""
+        with self.lock.held():
+            return self.append_locked(data)
+
+    def append_locked(self, data: bytes) -> int:
+        """Append while the caller holds the lock: heal the tail, write at the known end, cut back on failure."""
+        fd = self._current()
+        with refusals("appending to", self.path):
+            end = self._healed_end(fd)
+            try:
+                write_all(fd, data, end)
+            except BaseException:
+                os.ftruncate(fd, end)
+                raise
+        return end
+
+    def sync(self) -> None:
+        """Push what was appended to the disk.
+
+        Raises:
+            UncertainWriteError: if that fails. It is not tried again: after a failed sync the kernel may have
+                dropped the pages, and a second success would prove nothing.
+        """
+        if self._fd is None:
+            return
+        try:
+            getattr(os, "fdatasync", os.fsync)(self._fd)
+            if self._name_is_new:
+                sync_folder(self.path.parent)
+                self._name_is_new = False
+        except OSError as error:
+            raise UncertainWriteError(
+                f"{self.path} was written, but the disk did not confirm it ({os.strerror(error.errno or 0)}). "
+                "Retry with the same request id: it is stored once either way."
+            ) from error
+
+    def size(self) -> int:
+        """The file's length in bytes; 0 if it does not exist."""
+        try:
+            return os.stat(self.path, follow_symlinks=False).st_size
+        except FileNotFoundError:
+            return 0
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _current(self) -> int:
+        """A descriptor of the file that has the path now; it may have been rotated since we opened it."""
+        if self._fd is not None and not self._is_still(self._fd):
+            self.close()
+        if self._fd is None:
+            self._fd = open_plain(self.path, os.O_RDWR | os.O_CREAT)
+            self._name_is_new = os.fstat(self._fd).st_size == 0
+        return self._fd
+
+    def _is_still(self, fd: int) -> bool:
+        mine = os.fstat(fd)
+        try:
+            there = os.stat(self.path, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+
+    def _healed_end(self, fd: int) -> int:
+        end = os.fstat(fd).st_size
+        if end == 0 or os.pread(fd, 1, end - 1) == b"\n":
+            return end
+        return self._heal(fd, end)
+
+    def _heal(self, fd: int, end: int) -> int:
+        """Finish or blank the torn tail of a dead writer. The file never shrinks, so readers' offsets hold."""
+        start = _line_start(fd, end)
+        fragment = os.pread(fd, end - start, start)
+        if parse_object(fragment) is None and fragment.strip(b" "):
+            self._quarantine(fragment, start)
+            write_all(fd, b" " * len(fragment), start)
+        write_all(fd, b"\n", end)
+        return end + 1
+
+    def _quarantine(self, fragment: bytes, offset: int) -> None:
+        """Keep what cannot be read, before it is blanked."""
+        note = {
+            "at": format_time(datetime.now(UTC)),
+            "offset": offset,
+            "bytes_b64": base64.b64encode(fragment).decode("ascii"),
+        }
+        line = json.dumps(note, separators=(",", ":")).encode() + b"\n"
+        fd = open_plain(self.path.with_name(self.path.name + ".quarantine"), os.O_RDWR | os.O_CREAT)
+        try:
+            end = _line_start(fd, os.fstat(fd).st_size)  # a note torn by a crash is written again, now whole
+            os.ftruncate(fd, end)
+            write_all(fd, line, end)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _line_start(fd: int, end: int) -> int:
+    """Where the last, unfinished line begins."""
+    while end > 0:
+        begin = max(0, end - 4096)
+        newline = os.pread(fd, end - begin, begin).rfind(b"\n")
+        if newline >= 0:
+            return begin + newline + 1
+        end = begin
+    return 0

@@ -1,0 +1,128 @@
+"""The lock: one kernel lock per folder, which a dying process always gives back."""
+
+import contextlib
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import lock_descriptor, unlock_descriptor
+
+from orchestrator_mcp.errors import WorkspaceBusyError
+
+from .files import open_plain
+
+FIRST_WAIT = 50e-6
+LONGEST_WAIT = 1e-3
+DEADLINE = 10.0
+
+
+class FolderLock:
+    """An exclusive lock on a file that is never deleted, between processes and between threads.
+
+    The kernel lock does not exclude threads that share its descriptor, hence the lock beside it. Neither is
+    held across a fork, an await or a sync to disk.
+    """
+
+    def __init__(self, path: Path, deadline: float = DEADLINE) -> None:
+        self.path = path
+        self.deadline = deadline
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._pid = os.getpid()
+        self._threads = threading.Lock()
+        self._fd: int | None = None
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock for the length of a `with` block.
+
+        Raises:
+            WorkspaceBusyError: if it was not free within the deadline.
+            NotFoundError: if the folder is gone.
+        """
+        if self._pid != os.getpid():
+            self._start_over()  # a forked child shares its parent's descriptor, which would exclude nobody
+        until = time.monotonic() + self.deadline
+        if not self._threads.acquire(timeout=self.deadline):
+            raise self._busy()
+        try:
+            fd = self._acquire(until)
+            try:
+                yield
+            finally:
+                unlock_descriptor(fd)
+        finally:
+            self._threads.release()
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        with self._threads:
+            self._drop()
+
+    def _acquire(self, until: float) -> int:
+        while True:
+            fd = self._fd if self._fd is not None else self._open()
+            self._wait(fd, until)
+            if self._is_still(fd):
+                return fd
+            unlock_descriptor(fd)
+            self._drop()
+
+    def _open(self) -> int:
+        self._fd = open_plain(self.path, os.O_RDWR | os.O_CREAT)
+        return self._fd
+
+    def _drop(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _wait(self, fd: int, until: float) -> None:
+        pause = FIRST_WAIT
+        while not lock_descriptor(fd, blocking=False):
+            if time.monotonic() > until:
+                raise self._busy()
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  jitter, not a secret
+            pause = min(2 * pause, LONGEST_WAIT)
+
+    def _is_still(self, fd: int) -> bool:
+        """Whether the locked file still has our path; a lock on a removed file excludes nobody."""
+        mine = os.fstat(fd)
+        try:
+            there = os.stat(self.path, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+
+    def _busy(self) -> WorkspaceBusyError:
+        return WorkspaceBusyError(
+            f"{self.path} is held by {self._holder()} and was not free within {self.deadline:g} s. "
+            "Wait for it to finish, or end it, then try again."
+        )
+
+    def _holder(self) -> str:
+        """Who holds the lock, where the kernel says so (Linux)."""
+        try:
+            inode = self.path.stat().st_ino
+            lines = Path("/proc/locks").read_text("ascii").splitlines()
+        except OSError:
+            return "another process"
+        holders = [line.split()[4] for line in lines if line.split()[5].endswith(f":{inode}") and "->" not in line]
+        return f"process {holders[0]}" if holders else "another thread"
+
+
+class Locks:
+    """One `FolderLock` per path for the whole process, so that its threads exclude each other."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Path, FolderLock] = {}
+        self._guard = threading.Lock()
+
+    def of(self, folder: Path) -> FolderLock:
+        """The lock of a folder; its file is called `lock` and lies inside."""
+        with self._guard:
+            return self._locks.setdefault(folder, FolderLock(folder / "lock"))

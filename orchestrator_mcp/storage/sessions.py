@@ -1,0 +1,129 @@
+"""Sessions: one folder per agent's conversation, opened once and found again."""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConflictError
+from orchestrator_mcp.records.session import Session
+
+from .arrival import arrive, staging
+from .files import read_small, replace_file, write_new
+from .ids import id_of, new_id
+from .lines import encode_line
+from .paths import OrchestratorPaths
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+
+
+def check_session_id(session_id: str) -> str:
+    """Give back an id that is safe as a folder's name.
+
+    Raises:
+        InvalidInputError: for anything else, such as a path.
+    """
+    if not _SAFE_ID.fullmatch(session_id) or ".." in session_id or _RESERVED.fullmatch(session_id):
+        raise InvalidInputError(
+            f"{session_id[:80]!r} is no session id. Use one that list_sessions shows: letters, digits, - and _."
+        )
+    return session_id
+
+
+class SessionManager:
+    """Create, find and list sessions. Writes nothing on its own account."""
+
+    def __init__(self, paths: OrchestratorPaths) -> None:
+        self.paths = paths
+
+    def create_session(
+        self,
+        session_id: str | None = None,
+        *,
+        client: str | None = None,
+        client_session: str | None = None,
+        label: str | None = None,
+        now: datetime | None = None,
+    ) -> str:
+        """Make a session appear, whole, and return its id. One that is already there is left as it is."""
+        session_id = check_session_id(session_id or new_id())
+        worktree = None if self.paths.work_root == self.paths.base_dir else str(self.paths.work_root)
+        session = Session(
+            session_id=session_id,
+            created_at=now or datetime.now(UTC),
+            repo_root=str(self.paths.base_dir),
+            worktree=worktree,
+            client=client,
+            client_session=client_session,
+            label=label,
+        )
+        with staging(self.paths.tmp_dir()) as stage:
+            write_new(stage / "meta.json", encode_line(session.model_dump(mode="json", exclude_none=True)))
+            try:
+                arrive(stage, self._folder(session_id))
+            except StateConflictError:
+                return session_id  # another process of the same conversation was first
+        return session_id
+
+    def client_session_id(self, client_session: str) -> str:
+        """The id of the session bound to a client's own session id: computed, so that no table can be lost."""
+        return id_of(f"client-session:{client_session}")
+
+    def exists(self, session_id: str) -> bool:
+        folder = self._folder(session_id)
+        return folder.is_dir() and not folder.is_symlink()
+
+    def read(self, session_id: str) -> Session:
+        """A session's own description.
+
+        Raises:
+            NotFoundError: if there is no such session, or its description cannot be read.
+        """
+        data = read_small(self._folder(check_session_id(session_id)) / "meta.json")
+        if data is None:
+            raise NotFoundError(f"There is no session {session_id}. `orchestrator session list` shows them.")
+        try:
+            return Session.model_validate_json(data)
+        except ValidationError as error:
+            raise NotFoundError(
+                f"The meta.json of session {session_id} cannot be read. Run with another session."
+            ) from error
+
+    def list_sessions(self) -> list[str]:
+        """The ids of all sessions: folders only, links and other tools' files left out."""
+        return sorted(self._entries())
+
+    def _entries(self) -> Iterator[str]:
+        try:
+            entries = list(os.scandir(self.paths.sessions_dir()))
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False) and _SAFE_ID.fullmatch(entry.name):
+                yield entry.name
+
+    def get_current_session(self) -> str | None:
+        """The session that `current` names, if there is one: a default for people, never more than that."""
+        path = self.paths.current_file()
+        if path.is_symlink():
+            name = path.readlink().name  # other tools make it a link: its target's name is the id
+        else:
+            name = (read_small(path) or b"").decode("utf-8", "replace").strip()
+        return name if name and _SAFE_ID.fullmatch(name) and ".." not in name and self.exists(name) else None
+
+    def set_current_session(self, session_id: str) -> None:
+        """Point `current` at a session that exists.
+
+        Raises:
+            NotFoundError: if there is no such session.
+        """
+        if not self.exists(check_session_id(session_id)):
+            raise NotFoundError(f"There is no session {session_id}. `orchestrator session list` shows them.")
+        replace_file(self.paths.current_file(), session_id.encode() + b"\n")
+
+    def _folder(self, session_id: str) -> Path:
+        return self.paths.sessions_dir() / session_id

@@ -1,0 +1,124 @@
+"""The store's identity: whose `.orchestrator/` this is, and making one where there is none."""
+
+import configparser
+import os
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from orchestrator_mcp.errors import ForeignStoreError
+from orchestrator_mcp.records.session import FORMAT, StoreMeta
+
+from .files import FILE_MODE, make_folder, read_small, replace_file
+from .ids import new_id
+from .lines import encode_line
+from .locks import FolderLock
+from .paths import OrchestratorPaths
+
+OUR_NAMES = (
+    "meta.json", "current", "config.yaml", "lock", "sync.jsonl", "sessions", "rules", "archive", "reports",
+    "cache", "tmp", "migration_backup", "prd", "secrets", ".migration_complete",
+)  # fmt: skip
+_UNFINISHED = {"lock", ".gitignore"}  # what a store killed while being made may consist of
+_IGNORE_ALL = b"*\n"
+
+
+def read_meta(paths: OrchestratorPaths) -> StoreMeta | None:
+    """What the store says it is; None if there is none of ours.
+
+    Raises:
+        ForeignStoreError: if names of ours are taken by another tool.
+    """
+    data = read_small(paths.meta_file())
+    if data is None:
+        _refuse_foreign(paths.orchestrator_dir)
+        return None
+    try:
+        return StoreMeta.model_validate_json(data)
+    except ValidationError as error:
+        raise ForeignStoreError(
+            f"{paths.meta_file()} is not ours, so this folder is left alone. Use --root to keep our data elsewhere."
+        ) from error
+
+
+def _refuse_foreign(folder: Path) -> None:
+    there = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    taken = sorted(there & set(OUR_NAMES) - _UNFINISHED)
+    if taken:
+        raise ForeignStoreError(
+            f"{folder} belongs to another tool: it has {', '.join(taken)} but no meta.json of ours. "
+            "It is left alone. Use --root (or ORCHESTRATOR_ROOT) to keep our data elsewhere."
+        )
+
+
+def open_store(paths: OrchestratorPaths, lock: FolderLock, now: datetime) -> StoreMeta:
+    """Find the store, or make it. Of many processes exactly one makes it.
+
+    Raises:
+        ForeignStoreError: if the folder is another tool's, or its format is newer than ours.
+    """
+    meta = read_meta(paths)
+    if meta is None:
+        make_folder(paths.orchestrator_dir)
+        with lock.held():
+            meta = read_meta(paths) or _make(paths, now)
+    if meta.format > FORMAT:
+        raise ForeignStoreError(
+            f"{paths.orchestrator_dir} has format {meta.format}; this version writes format {FORMAT}. "
+            "Update orchestrator-mcp; until then it can be read but not written."
+        )
+    return meta
+
+
+def _make(paths: OrchestratorPaths, now: datetime) -> StoreMeta:
+    """Lay out a new store. `meta.json` comes last: a folder without it is not yet ours."""
+    ignore = paths.orchestrator_dir / ".gitignore"
+    neighbours = {entry.name for entry in paths.orchestrator_dir.iterdir()} - _UNFINISHED
+    wanted = b"".join(b"/%s\n" % name.encode() for name in OUR_NAMES) if neighbours else _IGNORE_ALL
+    existing = read_small(ignore)
+    if existing is None:
+        replace_file(ignore, wanted)
+    elif existing != _IGNORE_ALL and not set(wanted.split()) <= set(existing.split()):
+        raise ForeignStoreError(
+            f"{ignore} belongs to another tool and does not ignore our files. "
+            f"Add these lines to it, or use --root: {' '.join(wanted.decode().split())}"
+        )
+    make_folder(paths.secrets_dir())
+    meta = StoreMeta(repo_id=new_id(), created_at=now, git_remote=git_remote(paths.base_dir))
+    replace_file(paths.meta_file(), encode_line(meta.model_dump(mode="json", exclude_none=True)), FILE_MODE)
+    return meta
+
+
+def redaction_key(paths: OrchestratorPaths, lock: FolderLock) -> bytes:
+    """The store's own random key for redaction tags; it never leaves `secrets/`."""
+    path = paths.secrets_dir() / "redaction.key"
+    key = read_small(path)
+    if key is None or len(key) != 32:  # noqa: PLR2004  bytes of a key
+        make_folder(path.parent)
+        with lock.held():
+            key = read_small(path)
+            if key is None or len(key) != 32:  # noqa: PLR2004
+                key = os.urandom(32)
+                replace_file(path, key)
+    return key
+
+
+def git_remote(root: Path) -> str | None:
+    """`host/owner/name` of the remote called origin, from git's config file; never its credentials."""
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    try:
+        parser.read(root / ".git" / "config", encoding="utf-8")
+        url = parser.get('remote "origin"', "url", fallback=None)
+    except (configparser.Error, OSError, UnicodeDecodeError):
+        return None
+    return _short_remote(url) if url else None
+
+
+def _short_remote(url: str) -> str | None:
+    if "://" not in url:
+        host, _, path = url.rpartition("@")[2].partition(":")  # git@host:owner/name.git
+        return f"{host}/{path}".removesuffix(".git") if path else None
+    parts = urlsplit(url)
+    return f"{parts.hostname}{parts.path}".removesuffix(".git") if parts.hostname else None

@@ -1,0 +1,221 @@
+"""Streams of records: append once per request, supersede by id, fold on read."""
+
+import atexit
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from orchestrator_mcp.errors import NotFoundError, StateConflictError, UncertainWriteError
+
+from .lines import LineFile, encode_line, parse_object, read_lines
+from .locks import FolderLock
+
+R = TypeVar("R", bound=BaseModel)
+Redact = Callable[[dict[str, Any]], dict[str, Any]]
+
+_VOLATILE = {"id", "rev", "timestamp", "request_id", "session_id", "invocation_id"}
+
+
+@dataclass
+class Read(Generic[R]):
+    """What a stream holds: the newest revision of every record by file order, and lines nobody can read."""
+
+    records: list[R] = field(default_factory=list)
+    bad_lines: int = 0
+
+
+class Flusher:
+    """Syncs what is not synced at once: after at most a second, and at exit."""
+
+    INTERVAL = 1.0
+
+    def __init__(self) -> None:
+        self._dirty: set[LineFile] = set()
+        self._guard = threading.Lock()
+        self._timer: threading.Timer | None = None
+        atexit.register(self.flush)
+
+    def mark(self, file: LineFile) -> None:
+        """Have a file synced within the interval."""
+        with self._guard:
+            self._dirty.add(file)
+            if self._timer is None:
+                self._timer = threading.Timer(self.INTERVAL, self.flush)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def flush(self) -> None:
+        """Sync everything now. A failure is reported on stderr: the record was acknowledged already."""
+        with self._guard:
+            dirty, self._dirty, self._timer = self._dirty, set(), None
+        for file in dirty:
+            try:
+                file.sync()
+            except UncertainWriteError as error:
+                print(f"orchestrator-mcp: {error}", file=sys.stderr)  # noqa: T201
+
+
+class _Seen:
+    """Where one file holds each request id and record id, grown from where it was last read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._forget(None)
+
+    def _forget(self, inode: int | None) -> None:
+        self._inode = inode
+        self._offset = 0
+        self._by_request: dict[str, int] = {}
+        self._newest: dict[str, int] = {}
+
+    def grow(self) -> None:
+        """Take in what was appended since; a file that was replaced is read again from its start."""
+        try:
+            info = os.stat(self._path, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if info.st_ino != self._inode or info.st_size < self._offset:
+            self._forget(info.st_ino)
+        for line in read_lines(self._path, self._offset):
+            self._note(line.offset, parse_object(line.data) or {})
+            self._offset = line.offset + len(line.data) + 1
+
+    def of_request(self, request: str) -> dict[str, Any] | None:
+        return self._at(self._by_request.get(request))
+
+    def newest(self, record_id: str) -> dict[str, Any] | None:
+        return self._at(self._newest.get(record_id))
+
+    def _note(self, offset: int, value: dict[str, Any]) -> None:
+        if isinstance(value.get("request_id"), str):
+            self._by_request[value["request_id"]] = offset
+        if isinstance(value.get("id"), str):
+            self._newest[value["id"]] = offset
+
+    def _at(self, offset: int | None) -> dict[str, Any] | None:
+        line = None if offset is None else next(read_lines(self._path, offset), None)
+        return None if line is None else parse_object(line.data)
+
+
+class Stream(Generic[R]):
+    """One file of records of one model.
+
+    Args:
+        model: the record model.
+        path: the file.
+        lock: its folder's lock.
+        redact: takes secrets out of a record's fields before anything is written.
+        durable: sync before acknowledging, instead of within a second.
+    """
+
+    def __init__(
+        self, model: type[R], path: Path, lock: FolderLock, redact: Redact, flusher: Flusher, *, durable: bool
+    ) -> None:
+        self.model = model
+        self.path = path
+        self._file = LineFile(path, lock)
+        self._lock = lock
+        self._redact = redact
+        self._flusher = flusher
+        self._durable = durable
+        self._seen = _Seen(path)
+
+    def append(self, record: R) -> R:
+        """Append a record; one with a request id that was stored before is returned as it was stored then.
+
+        Raises:
+            StateConflictError: if that request id was used for something else.
+            InvalidInputError: if the record is too large.
+        """
+        value = self._fields(record)
+        data = encode_line(value)
+        request = value.get("request_id")
+        if request is None:
+            self._file.append(data)
+        else:
+            earlier = self._append_once(request, value, data)
+            if earlier is not None:
+                self._acknowledge()
+                return self.model.model_validate(earlier)
+        self._acknowledge()
+        return self.model.model_validate(value)
+
+    def supersede(self, record_id: str, change: Callable[[R], R]) -> R:
+        """Append the newest version of a record, changed, with `rev` + 1.
+
+        Raises:
+            NotFoundError: if the stream has no such record.
+        """
+        self._seen.grow()
+        with self._lock.held():
+            self._seen.grow()
+            newest = self._seen.newest(record_id)
+            if newest is None:
+                raise NotFoundError(f"There is no record {record_id} in {self.path.name}. Check the id.")
+            old = self.model.model_validate(newest)
+            changed = change(old)
+            if changed == old:
+                return old
+            new = changed.model_copy(update={"rev": newest.get("rev", 1) + 1})
+            value = self._fields(new)
+            self._file.append_locked(encode_line(value))
+        self._acknowledge()
+        return self.model.model_validate(value)
+
+    def read(self) -> Read[R]:
+        """Every record in its newest revision, in the order of first appearance. Takes no lock."""
+        return read_records(self.model, self.path)
+
+    def _append_once(self, request: str, value: dict[str, Any], data: bytes) -> dict[str, Any] | None:
+        self._seen.grow()  # the long part of reading happens before the lock
+        with self._lock.held():
+            self._seen.grow()
+            earlier = self._seen.of_request(request)
+            if earlier is None:
+                self._file.append_locked(data)
+            elif _content(earlier) != _content(value):
+                raise StateConflictError(
+                    f"Request id {request} was already used for record {earlier.get('id')} with other content. "
+                    "Use a new request id for new content."
+                )
+        return earlier
+
+    def _acknowledge(self) -> None:
+        if self._durable:
+            self._file.sync()
+        else:
+            self._flusher.mark(self._file)
+
+    def _fields(self, record: R) -> dict[str, Any]:
+        return self._redact(record.model_dump(mode="json", exclude_none=True))
+
+
+def _content(value: dict[str, Any]) -> str:
+    return json.dumps({k: v for k, v in value.items() if k not in _VOLATILE}, sort_keys=True)
+
+
+def read_records(model: type[R], path: Path) -> Read[R]:
+    """Read a file of records without a lock; see `Stream.read`."""
+    found: dict[str, R] = {}
+    bad = 0
+    for number, record in enumerate(_records(model, path)):
+        if record is None:
+            bad += 1
+        else:
+            found[getattr(record, "id", None) or f"line {number}"] = record
+    return Read(list(found.values()), bad)
+
+
+def _records(model: type[R], path: Path) -> Iterator[R | None]:
+    for line in read_lines(path):
+        try:
+            yield model.model_validate_json(line.data)
+        except ValidationError:
+            yield None

@@ -1,0 +1,227 @@
+"""The workspace: one project as seen by one process — its paths, clock, session and streams."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from orchestrator_mcp.errors import NotFoundError, ReadOnlyError
+from orchestrator_mcp.records.base import Model
+from orchestrator_mcp.records.session import StoreMeta
+from orchestrator_mcp.records.streams import BY_MODEL, STREAMS
+
+from .files import make_folder
+from .index import Digester, Index, Source
+from .legacy import LegacyFiles
+from .locks import Locks
+from .paths import OrchestratorPaths, Roots
+from .sessions import SessionManager, check_session_id
+from .store import open_store, read_meta, redaction_key
+from .streams import Flusher, Read, Stream, read_records
+
+M = TypeVar("M", bound=Model)
+Redactor = Callable[[dict[str, Any], bytes], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a process was started with: flags and the environment, read once.
+
+    Args:
+        session: the session asked for by flag, argument or environment.
+        client: the program that calls us, if it says so.
+        client_session: that program's own id of its conversation.
+        own_session: a long-lived process that gets a session of its own; else `current` is the default.
+        read_only: refuse every write.
+        skip_feedback: the environment variable that turned feedback capture off, if one did.
+    """
+
+    session: str | None = None
+    client: str | None = None
+    client_session: str | None = None
+    own_session: bool = False
+    read_only: bool = False
+    skip_feedback: str | None = None
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """What storage needs from the layers above: redaction, and what the index keeps of a line."""
+
+    redact: Redactor
+    digest: Digester
+    version: str
+
+
+class Workspace:
+    """Paths, clock, session and streams of one project. Anything named after a feature belongs in a service."""
+
+    def __init__(
+        self, roots: Roots, settings: Settings, thinking: Thinking, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        self.paths = OrchestratorPaths(roots.store, None, roots.work)
+        self.settings = settings
+        self.sessions = SessionManager(self.paths)
+        self.locks = Locks()
+        self.legacy = LegacyFiles(roots.work)
+        self._thinking = thinking
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._flusher = Flusher()
+        self._streams: dict[Path, Stream[Any]] = {}
+        self._session_id: str | None = None
+        self._index: Index | None = None
+        self._key: bytes | None = None
+
+    def now(self) -> datetime:
+        return self._clock()
+
+    @property
+    def read_only(self) -> bool:
+        return self.settings.read_only
+
+    @property
+    def meta(self) -> StoreMeta | None:
+        """What the store says it is, or None where there is none of ours yet."""
+        return read_meta(self.paths)
+
+    def store(self) -> StoreMeta:
+        """The store, made if it is not there.
+
+        Raises:
+            ReadOnlyError: under --read-only.
+            ForeignStoreError: if the folder is another tool's or a newer version's.
+        """
+        if self.read_only:
+            raise ReadOnlyError("This workspace is open read-only, so nothing was written. Start without --read-only.")
+        return open_store(self.paths, self.locks.of(self.paths.orchestrator_dir), self.now())
+
+    def session_id(self) -> str:
+        """This process's session, opened on first use.
+
+        Named by flag, argument or environment; else bound to the client's conversation; else this process's own;
+        else, for a short-lived process, the one `current` names.
+        """
+        if self._session_id is None or not self.sessions.exists(self._session_id):
+            self.store()
+            self._session_id = self._open_session()
+        return self._session_id
+
+    def known_session(self) -> str | None:
+        """The session without opening one: for reads."""
+        if self._session_id is None:
+            named = self._named_session() or (
+                None if self.settings.own_session else self.sessions.get_current_session()
+            )
+            return named if named and self.sessions.exists(named) else None
+        return self._session_id
+
+    def touch(self) -> None:
+        """Open the agent's session where a store exists, so that sessions without an entry count too."""
+        if not self.read_only and self.settings.own_session and self.meta is not None:
+            self.session_id()
+
+    def stream(self, model: type[M], session_id: str | None = None) -> Stream[M]:
+        """The stream of a model, of this process's session or of a named one, ready for writing."""
+        spec = BY_MODEL[model]
+        if not spec.in_session or session_id:
+            self.store()
+        path = self._path_of(model, session_id)
+        if path not in self._streams:
+            make_folder(path.parent)
+            folder = (
+                self.paths.sessions_dir() / self._session_of(path) if spec.in_session else self.paths.orchestrator_dir
+            )
+            lock = self.locks.of(folder)
+            self._streams[path] = Stream(model, path, lock, self._redact, self._flusher, durable=spec.durable)
+        return self._streams[path]
+
+    def read(self, model: type[M], session_id: str | None = None) -> Read[M]:
+        """Every record of a model: of one session, or of all. Takes no lock and writes nothing."""
+        if session_id is not None:
+            return read_records(model, self._path_of(model, session_id))
+        found: Read[M] = Read()
+        for path in self._paths_of(model):
+            one = read_records(model, path)
+            found.records.extend(one.records)
+            found.bad_lines += one.bad_lines
+        return found
+
+    def index(self) -> Index:
+        """The cache, brought up to date with every file of every session."""
+        index = self._opened_index()
+        index.refresh(self._sources(), whole=True)
+        return index
+
+    def index_of(self, model: type[Model]) -> Index:
+        """The cache, brought up to date with this session's file of one model; the first use takes in all."""
+        if self._index is None:
+            return self.index()
+        spec = BY_MODEL[model]
+        self._index.refresh([Source(self._path_of(model, None), spec.name, self.session_id())])
+        return self._index
+
+    def flush(self) -> None:
+        """Sync what was not synced yet."""
+        self._flusher.flush()
+
+    def _opened_index(self) -> Index:
+        if self._index is None:
+            path = None if self.read_only or self.meta is None else self.paths.cache_dir() / "index.sqlite"
+            lock = self.locks.of(self.paths.orchestrator_dir)
+            self._index = Index(path, self._thinking.version, self._thinking.digest, lock)
+        return self._index
+
+    def _sources(self) -> Iterator[Source]:
+        for session_id in self.sessions.list_sessions():
+            folder = self.paths.sessions_dir() / session_id
+            for spec in STREAMS:
+                if spec.in_session:
+                    yield Source(folder / spec.file, spec.name, session_id)
+        yield from self.legacy.sources()
+
+    def _named_session(self) -> str | None:
+        if self.settings.session:
+            return check_session_id(self.settings.session)
+        if self.settings.client_session:
+            return self.sessions.client_session_id(self.settings.client_session)
+        return None
+
+    def _open_session(self) -> str:
+        named = self._named_session()
+        current = self.sessions.get_current_session()
+        if named is None and not self.settings.own_session and current:
+            return current
+        if named is None or not self.sessions.exists(named):
+            settings = self.settings
+            named = self.sessions.create_session(
+                named, client=settings.client, client_session=settings.client_session, now=self.now()
+            )
+        if current is None:
+            self.sessions.set_current_session(named)
+        return named
+
+    def _path_of(self, model: type[Model], session_id: str | None) -> Path:
+        spec = BY_MODEL[model]
+        if not spec.in_session:
+            return self.paths.orchestrator_dir / spec.file
+        chosen = check_session_id(session_id) if session_id else self.session_id()
+        if session_id and not self.sessions.exists(chosen):
+            raise NotFoundError(f"There is no session {chosen}. `orchestrator session list` shows them.")
+        return self.paths.sessions_dir() / chosen / spec.file
+
+    def _paths_of(self, model: type[Model]) -> Iterator[Path]:
+        spec = BY_MODEL[model]
+        if not spec.in_session:
+            yield self.paths.orchestrator_dir / spec.file
+            return
+        for session_id in self.sessions.list_sessions():
+            yield self.paths.sessions_dir() / session_id / spec.file
+
+    def _session_of(self, path: Path) -> str:
+        return path.relative_to(self.paths.sessions_dir()).parts[0]
+
+    def _redact(self, value: dict[str, Any]) -> dict[str, Any]:
+        if self._key is None:
+            self._key = redaction_key(self.paths, self.locks.of(self.paths.orchestrator_dir))
+        return self._thinking.redact(value, self._key)
