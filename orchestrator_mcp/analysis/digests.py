@@ -1,0 +1,161 @@
+"""What each line of each stream means to the index: in which space it is compared, and under which key."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+from orchestrator_mcp.records.base import parse_time
+from orchestrator_mcp.records.digest import Digest
+from orchestrator_mcp.records.fields import Severity
+from orchestrator_mcp.records.pattern import PatternKind
+
+from .canonical import canonical
+
+VERSION = "1"
+"""Raise it whenever keys or digests change: every cache is then rebuilt."""
+
+SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH)
+
+_RANK = {severity.value: rank for rank, severity in enumerate(SEVERITIES)}
+_ERROR_EVENTS = {"verification_failed", "gate_failed", "error", "item_failed", "review_failed"}
+_RESOLVED = {"item_completed": 0, "item_skipped": 1}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def digest(stream: str, value: dict[str, Any]) -> Iterator[Digest]:
+    """The digests of one line; unknown streams and events have none."""
+    reader = None if value.get("forgotten") else _READERS.get(stream)
+    return reader(value) if reader else iter(())
+
+
+def text_of(stream: str, value: dict[str, Any]) -> str:
+    """The text by which one line is compared with others; empty if it has none."""
+    reader = _TEXTS.get(stream)
+    return reader(value) if reader else ""
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(microseconds: int) -> datetime:
+    """The inverse of `microseconds`."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
+def failure_text(value: dict[str, Any]) -> str:
+    """What a failure says: its error output where there is one, else its context."""
+    return _text(value, "error") or _text(value, "context") or ""
+
+
+def event_text(value: dict[str, Any]) -> str:
+    """What a failed workflow event says: the error a command printed, else the event's own message."""
+    details = value.get("details")
+    details = details if isinstance(details, dict) else {}
+    return next((text for name in ("stderr", "error", "stdout", "reason") if (text := _text(details, name))), None) or (
+        _text(value, "message") or ""
+    )
+
+
+def _failure(value: dict[str, Any]) -> Iterator[Digest]:
+    if value.get("is_test") is True:
+        return
+    yield _of_text(
+        PatternKind.FAILURE,
+        failure_text(value),
+        value,
+        category=_text(value, "category"),
+        severity=_RANK.get(str(value.get("severity")).lower(), 1),
+        retryable=value.get("request_id") is None,
+    )
+
+
+def _event(value: dict[str, Any]) -> Iterator[Digest]:
+    event = value.get("event_type", value.get("type"))
+    item = value.get("item_id")
+    if event in _ERROR_EVENTS:
+        yield _of_text(PatternKind.WORKFLOW_ERROR, event_text(value), value)
+    elif event in _RESOLVED and isinstance(item, str):
+        yield Digest(
+            PatternKind.SKIPPED_ITEM,
+            item,
+            item,
+            "item",
+            _time(value),
+            _text(value, "workflow_id"),
+            hit=_RESOLVED[event],
+        )
+
+
+def _process(value: dict[str, Any]) -> Iterator[Digest]:
+    for kind, name in ((PatternKind.CHALLENGE, "challenges"), (PatternKind.LEARNING, "learnings")):
+        text = _text(value, name)
+        if text:
+            yield _of_text(kind, text, value)
+
+
+def _invocation(value: dict[str, Any]) -> Iterator[Digest]:
+    outcome = value.get("outcome")
+    text = _text(outcome, "error_message") if isinstance(outcome, dict) else None
+    if text:
+        yield _of_text(PatternKind.INVOCATION_ERROR, text, value)
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], Iterator[Digest]]] = {
+    "failures": _failure,
+    "log": _event,
+    "process_feedback": _process,
+    "invocations": _invocation,
+}
+
+_TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "failures": failure_text,
+    "log": event_text,
+    "invocations": lambda value: str((value.get("outcome") or {}).get("error_message") or ""),
+}
+
+
+def _of_text(
+    space: PatternKind,
+    text: str,
+    value: dict[str, Any],
+    *,
+    category: str | None = None,
+    severity: int = 1,
+    retryable: bool = False,
+) -> Digest:
+    form = canonical(text)
+    return Digest(
+        space,
+        form.key,
+        form.template,
+        form.kind,
+        _time(value),
+        _text(value, "workflow_id"),
+        _text(value, "agent_name"),
+        category,
+        severity,
+        1,
+        _hash(text),
+        retryable,
+    )
+
+
+def _hash(text: str) -> int:
+    """A 63-bit fingerprint of a text, to recognise it again without keeping it."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()) >> 1
+
+
+def _text(value: dict[str, Any], name: str) -> str | None:
+    found = value.get(name)
+    return found if isinstance(found, str) and found.strip() else None
+
+
+def _time(value: dict[str, Any]) -> int | None:
+    try:
+        return microseconds(parse_time(value.get("timestamp")))
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,76 @@
+"""When a kind of entry is a pattern, how sure that is, and how much it matters."""
+
+from orchestrator_mcp.records.fields import Level, Severity
+from orchestrator_mcp.records.pattern import PatternKind, Rate
+
+from .statistics import wilson
+
+MIN_FREQUENCY = 3
+MIN_WORKFLOWS = 2
+SKIPPED_RATE = 0.8
+SURE_WORDS = 4
+SURE_ENTRIES = 5
+SURE_OCCASIONS = 3
+LEAST_LOWER_BOUND = 0.5
+
+_ACROSS_WORKFLOWS = {PatternKind.WORKFLOW_ERROR, PatternKind.CHALLENGE}
+
+
+def least_entries(kind: PatternKind, min_frequency: int) -> int:
+    """How many entries can make a pattern of this kind at all."""
+    return min(MIN_WORKFLOWS, min_frequency) if kind in _ACROSS_WORKFLOWS else min_frequency
+
+
+def is_pattern(kind: PatternKind, entries: int, workflows: int, min_frequency: int) -> bool:
+    """Whether something recurs: often enough, or, for what a workflow reports, in several workflows."""
+    return entries >= min_frequency or (kind in _ACROSS_WORKFLOWS and workflows >= MIN_WORKFLOWS)
+
+
+def confidence(entries: int, occasions: int, static_words: int) -> Level:
+    """How sure it is that these entries are one recurring thing.
+
+    One incident is never sure, however often it was logged. The thresholds are where exact keys were right in 19 of
+    20 cases on labelled texts: four fixed words, and three occasions.
+    """
+    if occasions <= 1:
+        return Level.LOW
+    if occasions >= SURE_OCCASIONS and entries >= SURE_ENTRIES and static_words >= SURE_WORDS:
+        return Level.HIGH
+    return Level.MEDIUM if static_words >= SURE_WORDS or occasions >= SURE_OCCASIONS else Level.LOW
+
+
+def priority(severity: Severity, occasions: int, entries: int) -> Level:
+    """How soon to look at it: severity first, then how widely it is spread."""
+    if occasions <= 1:
+        return Level.MEDIUM if severity is Severity.HIGH else Level.LOW
+    if severity is Severity.HIGH or (severity is Severity.MEDIUM and entries >= SURE_ENTRIES):
+        return Level.HIGH
+    return Level.MEDIUM if severity is Severity.MEDIUM or entries >= SURE_ENTRIES else Level.LOW
+
+
+def common_severity(low: int, medium: int, high: int) -> Severity:
+    """What most entries say; of two equally common the graver."""
+    return max((high, 2, Severity.HIGH), (medium, 1, Severity.MEDIUM), (low, 0, Severity.LOW))[2]
+
+
+def rate(k: int, n: int) -> Rate:
+    """`k` of `n` with its interval."""
+    low, high = wilson(k, n)
+    return Rate(k=k, n=n, low=round(low, 4), high=round(high, 4))
+
+
+def rate_is_pattern(found: Rate, threshold: float = SKIPPED_RATE) -> bool:
+    """Whether a rate is high, and known well enough to say so: first at 4 of 4, 7 of 8."""
+    return found.n > 0 and found.k / found.n >= threshold and found.low >= LEAST_LOWER_BOUND
+
+
+def rate_text(found: Rate) -> str:
+    """`8 of 10 (49–94 %)`."""
+    return f"{found.k} of {found.n} ({100 * found.low:.0f}–{100 * found.high:.0f} %)"
+
+
+def static_words(template: str) -> int:
+    """How many words of a template are fixed."""
+    return sum(
+        any(c.isalpha() for c in word) for word in template.split() if not (word.startswith("<") and word.endswith(">"))
+    )

@@ -1,0 +1,129 @@
+"""How alike are texts, by the words and the letters they share?"""
+
+import heapq
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+
+Bag = Mapping[str, float]
+Vector = dict[str, float]
+Edges = list[dict[int, float]]
+Postings = dict[str, list[tuple[int, float]]]
+
+MANY = 1500
+NEAREST = 30
+COMMON = 0.05
+STEM = "="
+
+_WORD = re.compile(r"[^\W_]{1,40}(?:'[^\W_]{1,10})?")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ied", "edly", "ed", "es", "ly", "ment", "s")
+# English words that say how something is said, not what.
+_EMPTY_WORDS = frozenset(
+    "a an the i my me we our you your it its this that these those is are was were be been am do does did can could "
+    "will would have has had so but and or to for of in on with at as by from if then than there here just please "
+    "use uses used using not no never always must should before after instead add only all when".split()
+)
+
+
+def words_of(text: str) -> list[str]:
+    return [word for word in _WORD.findall(_HUMP.sub(" ", text).casefold()) if word not in _EMPTY_WORDS]
+
+
+@lru_cache(maxsize=1 << 14)
+def stem(word: str) -> str:
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word[:-1] if word.endswith("e") and len(word) > 4 else word
+
+
+@lru_cache(maxsize=1 << 14)
+def _grams(word: str) -> tuple[str, ...]:
+    word = f" {word} "
+    return tuple(word[i : i + n] for n in (3, 4, 5) for i in range(len(word) - n + 1))
+
+
+def stems(text: str) -> Counter[str]:
+    return Counter(STEM + stem(word) for word in words_of(text))
+
+
+def letters(text: str) -> Counter[str]:
+    """Every run of three to five letters inside a word, its edges marked."""
+    return Counter(chain.from_iterable(map(_grams, words_of(text))))
+
+
+def unit_vectors(bags: Sequence[Bag]) -> list[Vector]:
+    """One vector of length 1 per bag, in which rare features weigh more."""
+    count = Counter(chain.from_iterable(bags))
+    rarity = {feature: math.log((1 + len(bags)) / (1 + n)) + 1 for feature, n in count.items()}
+    return [_unit({f: (1 + math.log(n)) * rarity[f] for f, n in bag.items()}) for bag in bags]
+
+
+def _unit(vector: Vector) -> Vector:
+    length = math.sqrt(sum(weight * weight for weight in vector.values()))
+    return {feature: weight / length for feature, weight in vector.items()} if length else {}
+
+
+def blend(blocks: Iterable[tuple[float, Sequence[Vector]]]) -> list[Vector]:
+    """Vectors whose product is the weighted sum of the products of their blocks."""
+    joined: list[Vector] = []
+    for number, (weight, vectors) in enumerate(blocks):
+        joined = joined or [{} for _ in vectors]
+        root = math.sqrt(weight)
+        for whole, part in zip(joined, vectors, strict=True):
+            whole.update({f"{number}{feature}": root * value for feature, value in part.items()})
+    return joined
+
+
+def product(one: Vector, other: Vector) -> float:
+    if len(one) > len(other):
+        one, other = other, one
+    return sum(weight * other[feature] for feature, weight in one.items() if feature in other)
+
+
+def edges_of(vectors: Sequence[Vector]) -> Edges:
+    """For each vector its neighbours and their likeness: all of them, or in a large store the nearest."""
+    return _all_edges(vectors) if len(vectors) <= MANY else _nearest_edges(vectors)
+
+
+def _all_edges(vectors: Sequence[Vector]) -> Edges:
+    postings: Postings = defaultdict(list)
+    edges: Edges = [{} for _ in vectors]
+    for number, vector in enumerate(vectors):
+        for other, likeness in _sums(vector, postings, len(vectors)).items():
+            edges[number][other] = edges[other][number] = likeness
+        _post(number, vector, postings)
+    return edges
+
+
+def _nearest_edges(vectors: Sequence[Vector]) -> Edges:
+    """Whole stems that are not too common find the candidates; only these are compared in full."""
+    postings: Postings = defaultdict(list)
+    edges: Edges = [{} for _ in vectors]
+    limit = int(len(vectors) * COMMON)
+    for number, vector in enumerate(vectors):
+        lead = {feature: weight for feature, weight in vector.items() if feature[1] == STEM}
+        found = _sums(lead, postings, limit)
+        for other in heapq.nlargest(NEAREST, found, key=lambda other: (found[other], -other)):
+            edges[number][other] = edges[other][number] = product(vector, vectors[other])
+        _post(number, lead, postings)
+    return edges
+
+
+def _sums(vector: Vector, postings: Postings, limit: int) -> dict[int, float]:
+    found: dict[int, float] = defaultdict(float)
+    for feature, weight in vector.items():
+        row = postings.get(feature, ())
+        if len(row) <= limit:
+            for other, value in row:
+                found[other] += weight * value
+    return found
+
+
+def _post(number: int, vector: Vector, postings: Postings) -> None:
+    for feature, weight in vector.items():
+        postings[feature].append((number, weight))
