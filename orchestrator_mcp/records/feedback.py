@@ -1,21 +1,58 @@
 """What a workflow's feedback is: one anonymous entry about the tool, one private about the project."""
 
+from enum import StrEnum
 from typing import Any
 
 from .base import Model, Record, Result, Timestamp
 from .fields import Applicable, FeedbackMode, Helpful, ReviewsAnswer, YesNo
 
 
+class RepoType(StrEnum):
+    """The only thing the tool entry says about a repository."""
+
+    PYTHON = "python"
+    JAVASCRIPT = "javascript"
+    GO = "go"
+    RUST = "rust"
+    UNKNOWN = "unknown"
+
+
 class ToolAnswers(Model):
-    """The five questions about the tool, where a person or agent answered them."""
+    """The questions about the tool that have a fixed set of answers, where a person or agent answered them."""
 
     phase0_helpful: Helpful | None = None
     reviews_worked: ReviewsAnswer | None = None
     commands_failed: YesNo | None = None
 
 
+class ToolObservation(Model):
+    """What was seen of the tool in one workflow, before it is made anonymous. It is never written."""
+
+    id: str
+    timestamp: Timestamp
+    request_id: str | None = None
+    workflow_id: str | None = None
+    orchestrator_version: str
+    repo_type: str = "unknown"
+    duration_seconds: int | None = None
+    phases: dict[str, int] = {}
+    phase0_guidance_used: bool | None = None
+    reviews_worked: bool | None = None
+    orchestrator_errors: list[str] = []
+    items_skipped: list[str] = []
+    items_skipped_pct: float | None = None
+    confusing_items: list[str] = []
+    mode: FeedbackMode
+    answers: ToolAnswers = ToolAnswers()
+
+
 class ToolFeedback(Model):
-    """The tool entry. No repository, no task, no session, no workflow id: only what may one day be shared."""
+    """The tool entry. No repository, no task, no session, no workflow id: only what may one day be shared.
+
+    `request_id` is a keyed hash of the caller's. `items_skipped_pct` is a fraction. `tool_suggestions` is one of the
+    seed's fields, but free text is kept in the process entry, so here it stays null.
+    `orchestrator_errors_dropped` counts the errors that cannot be said without words of the project.
+    """
 
     id: str
     rev: int = 1
@@ -30,6 +67,7 @@ class ToolFeedback(Model):
     phase0_guidance_used: bool | None = None
     reviews_worked: bool | None = None
     orchestrator_errors: list[str] = []
+    orchestrator_errors_dropped: int = 0
     items_skipped: list[str] = []
     items_skipped_pct: float | None = None
     confusing_items: list[str] = []
@@ -39,7 +77,7 @@ class ToolFeedback(Model):
 
 
 class ProcessFeedback(Record):
-    """The process entry: full context, stays on this machine. `inferred` names fields nobody stated."""
+    """The process entry: full context, stays on this machine. `inferred` names the answers that nobody stated."""
 
     workflow_id: str | None = None
     repo: str | None = None
@@ -52,13 +90,17 @@ class ProcessFeedback(Record):
     challenges: str | None = None
     improvements: str | None = None
     tool_suggestions: str | None = None
+    confusing_items: list[str] = []
     custom_workflow_items: list[str] = []
     mode: FeedbackMode
     inferred: list[str] = []
 
 
 class FeedbackRecorded(Result):
-    """The answer to `record_feedback`. `skipped` says why nothing was recorded; it is not an error."""
+    """The answer to `record_feedback`. `skipped` says why nothing was recorded; it is not an error.
+
+    `inferred` is what the workflow's state and log gave: the facts, and answers quoted as untrusted text.
+    """
 
     recorded: bool
     skipped: str | None = None

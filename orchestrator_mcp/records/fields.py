@@ -1,7 +1,7 @@
 """The vocabulary: each parameter's meaning, written once for schema, help text and API alike."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -128,3 +128,38 @@ Rating = Annotated[
         strict=True,
     ),
 ]
+
+AgentType = Annotated[str, Field(description="Kind of agent, such as development or review", max_length=SHORT)]
+TaskDescription = Annotated[str, Field(description="What the agent was asked to do", max_length=LONG)]
+StateFeatures = Annotated[
+    dict[str, Any],
+    Field(description="What the work was like: codebase, task {type, scope, risk_level}, context, historical"),
+]
+InvocationId = Annotated[str, Field(description="Id that log_invocation gave", max_length=SHORT)]
+DurationSeconds = Annotated[float, Field(description="Seconds the run took", ge=0, allow_inf_nan=False)]
+TaskType = Annotated[str, Field(description="Only runs whose state_features.task.type is this", max_length=SHORT)]
+Names = Annotated[list[str], Field(description="Tools used", max_length=200)]
+Notes = Annotated[str, Field(description="What was good or bad about it", max_length=LONG)]
+
+FeedbackModeChoice = Annotated[FeedbackMode, Field(description="auto: from log")]
+FeedbackKindChoice = Annotated[FeedbackKind, Field(description="Which entries")]
+PastWorkflowId = Annotated[str, Field(description="Default: current")]
+Phase0Helpful = Annotated[Helpful, Field(description="Phase 0 prompts?")]
+ReviewsWorked = Annotated[ReviewsAnswer, Field(description="Third-party")]
+ConfusingItems = Annotated[list[str], Field(description="Unclear ids")]
+CommandsFailed = Annotated[YesNo, Field(description="Of orchestrator")]
+ToolSuggestions = Annotated[str, Field(description="For the tool")]
+MultiAgents = Annotated[Applicable, Field(description="At once?")]
+WhatWentWell = Annotated[str, Field(description="Briefly")]
+Challenges = Annotated[str, Field(description="Briefly")]
+Learnings = Annotated[str, Field(description="Briefly")]
+Improvements = Annotated[str, Field(description="For the project")]
+SeverityChoice = Annotated[Severity, Field(description="How much it hurts")]
+FailureTypeChoice = Annotated[FailureType, Field(description="New mistake, repeated one, or unclear instruction")]
+OutcomeChoice = Annotated[OutcomeStatus, Field(description="How the run ended; giving it finishes the run")]
+TestsPassed = Annotated[bool, Field(description="Did the tests pass afterwards?")]
+BuildSucceeded = Annotated[bool, Field(description="Did the build succeed afterwards?")]
+Success = Annotated[bool, Field(description="Did the run do what it was asked?")]
+SourceChoice = Annotated[FeedbackSource, Field(description="Who judges")]
+WouldUseAgain = Annotated[bool, Field(description="Would you use this agent for this again?")]
+AlternativeAgent = Annotated[str, Field(description="An agent that would have been better", max_length=SHORT)]

@@ -27,9 +27,18 @@ class LegacyFile:
 
 
 LEGACY_FILES = (
-    LegacyFile(LegacyKind.STATE, ".workflow_state.json", "state.json", frozenset({"phases"}), frozenset({"workflow_id", "id"})),
-    LegacyFile(LegacyKind.LOG, ".workflow_log.jsonl", "log.jsonl", frozenset({"timestamp"}), frozenset({"event_type", "type"})),
-    LegacyFile(LegacyKind.CHECKPOINTS, ".workflow_checkpoints", "checkpoints", frozenset({"checkpoint_id"}), frozenset({"workflow_id"})),
+    LegacyFile(
+        LegacyKind.STATE, ".workflow_state.json", "state.json",
+        frozenset({"phases"}), frozenset({"workflow_id", "id"}),
+    ),
+    LegacyFile(
+        LegacyKind.LOG, ".workflow_log.jsonl", "log.jsonl",
+        frozenset({"timestamp"}), frozenset({"event_type", "type"}),
+    ),
+    LegacyFile(
+        LegacyKind.CHECKPOINTS, ".workflow_checkpoints", "checkpoints",
+        frozenset({"checkpoint_id"}), frozenset({"workflow_id"}),
+    ),
     LegacyFile(
         LegacyKind.FEEDBACK, ".workflow_feedback.jsonl", "feedback/process.jsonl",
         frozenset({"timestamp"}), frozenset({"mode", "task", "multi_agents_used", "parallel_agents_used"}),
@@ -43,6 +52,20 @@ LEGACY_FILES = (
         frozenset({"timestamp"}), frozenset({"workflow_id", "task", "repo"}),
     ),
 )  # fmt: skip
+
+FAMILIAR = (
+    (".workflow_feedback.jsonl.migrated", "it was already split into the two newer feedback files"),
+    (".workflow_migration_in_progress", "a migration of the old tool stopped half-way here; nothing depends on it"),
+    (".workflow_*.tmp*", "a crash of the old tool left it"),
+    (".workflow_*.bak", "it is a backup that the old tool made"),
+    (".workflow_sessions", "it holds transcripts, which are not sessions"),
+    (".workflow_approvals.db", "it is not workflow state"),
+    (".model_registry.json", "it is not workflow state"),
+    (".review_history", "it is not workflow state"),
+    (".wfo_logs", "it is not workflow state"),
+    (".workflow_*", "this version does not know what it is"),
+)
+"""Other names that old tools left, and why they stay where they are; the first pattern that fits counts."""
 
 NOTICE = """\
 ╔════════════════════════════════════════════════════════════╗

@@ -1,14 +1,15 @@
-"""What a migration moves, as plan and as manifest."""
+"""What a migration moves: as found, as planned, and as the manifest that brings it back."""
 
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from .base import Model, Result, Timestamp
+from .legacy import LegacyKind
 
 
 class Action(StrEnum):
-    """What `migrate_state` did."""
+    """What `migrate_state`, or its rollback, did."""
 
     PLAN = "plan"
     MIGRATED = "migrated"
@@ -17,7 +18,7 @@ class Action(StrEnum):
 
 
 class PlannedFile(Model):
-    """One legacy file: where it is, what becomes of it."""
+    """One legacy file: where it is, what becomes of it; size and hash are the original's."""
 
     from_: str = Field(alias="from")
     to: str
@@ -33,7 +34,7 @@ class LeftAlone(Model):
 
 
 class MigrationResult(Result):
-    """The answer to `migrate_state`."""
+    """The answer to `migrate_state`. `conflicts` are sentences; neither side of one is ever overwritten."""
 
     action: Action
     session_id: str | None = None
@@ -45,24 +46,61 @@ class MigrationResult(Result):
     next_step: str = ""
 
 
+class EntryKind(StrEnum):
+    """What a name in a folder is; nothing else is ever migrated."""
+
+    FILE = "file"
+    FOLDER = "folder"
+
+
 class Original(Model):
-    """One original as it was before the migration; a folder has no hash. Times are nanoseconds, modes octal bits."""
+    """One original as it was before the migration; a folder has no hash. `path` is relative to the work tree."""
 
     path: str
-    kind: str
+    kind: EntryKind
     mode: int
     mtime_ns: int
     size: int = 0
     sha256: str | None = None
 
 
-class Manifest(Model):
-    """`migration_backup/<id>/manifest.json`: all that a roll-forward or a rollback needs."""
+class LegacyEntry(Model):
+    """One legacy name that is ours, with all that lies beneath it; it is moved as one."""
 
-    migration_id: str
+    kind: LegacyKind
+    name: str
+    becomes: str
+    originals: list[Original]
+
+
+class Survey(Model):
+    """What lies in the work tree. `refusals` say why what is ours cannot be moved safely."""
+
+    entries: list[LegacyEntry] = []
+    refusals: list[str] = []
+    left_alone: list[LeftAlone] = []
+
+
+class Manifest(Model):
+    """`migration_backup/<id>/manifest.json`: all that a roll-forward or a rollback needs; the session has the same id.
+
+    `session_files` are the hashes of the session's files as they arrived: whether it was written to since.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
     session_id: str
     created_at: Timestamp
     version: str
     work_root: str
     originals: list[Original]
     session_files: dict[str, str]
+    becomes_current: bool = False
+
+    def names(self) -> list[str]:
+        """The legacy names themselves, each of which is moved by one rename."""
+        return [original.path for original in self.originals if "/" not in original.path]
+
+    def part(self, name: str) -> list[Original]:
+        """One legacy name, with all that lay beneath it."""
+        return [one for one in self.originals if one.path == name or one.path.startswith(f"{name}/")]

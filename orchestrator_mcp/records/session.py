@@ -39,7 +39,7 @@ class Session(Model):
     migrated_from: str | None = None
 
 
-class SessionView(Model):
+class SessionView(Result):
     """A session in a list. `problem` says why its `meta.json` could not be read."""
 
     session_id: str
@@ -58,3 +58,16 @@ class SessionList(Result):
 
     sessions: list[SessionView]
     total: int
+
+
+class StoreStatus(Result):
+    """Where the store is, whose it is, and how much it holds."""
+
+    store: str
+    work_root: str
+    exists: bool
+    repo_id: str | None
+    git_remote: str | None
+    current_session: str | None
+    sessions: int
+    legacy_files: list[str]

@@ -5,7 +5,6 @@ without it, or under --read-only, the same code runs over one in memory, so the 
 """
 
 import contextlib
-import hashlib
 import os
 import sqlite3
 import stat
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrator_mcp.errors import StorageError, UnsafePathError, WorkspaceBusyError
+from orchestrator_mcp.records.digest import Digest
 
 from .files import make_folder
 from .lines import Line, parse_object, read_lines
@@ -23,6 +23,8 @@ from .locks import FolderLock
 
 RETRY_WINDOW = 2_000_000
 """Microseconds within which the identical text of the same session is one call made twice."""
+
+DATABASE = "index.sqlite"
 
 _BATCH = 2_000
 _SCHEMA = """
@@ -47,27 +49,6 @@ class Source(NamedTuple):
     path: Path
     stream: str
     session: str
-
-
-class Digest(NamedTuple):
-    """What the index keeps of one entry.
-
-    `ts` is in microseconds since 1970, or None. `hit` is 0 for an opportunity that was not taken (an item that was
-    done, not skipped).
-    """
-
-    space: str
-    key: str
-    template: str
-    kind: str
-    ts: int | None
-    workflow: str | None = None
-    agent: str | None = None
-    category: str | None = None
-    severity: int = 1
-    hit: int = 1
-    text_hash: int = 0
-    retryable: bool = False
 
 
 Digester = Callable[[str, dict[str, Any]], Iterable[Digest]]
@@ -199,6 +180,11 @@ def _lay_out(db: sqlite3.Connection, version: str) -> sqlite3.Connection:
         msg = "another version's cache"
         raise sqlite3.DatabaseError(msg)
     return db
+
+
+def unlink_database(folder: Path) -> None:
+    """Remove the cache; whoever has it open goes on with what is no longer there."""
+    _unlink(folder / DATABASE)
 
 
 def _unlink(path: Path) -> None:
@@ -397,8 +383,3 @@ class _Writer:
         if row is None:
             return int(self._db.execute("INSERT INTO names VALUES (NULL,?)", (name,)).lastrowid or 0)
         return int(row[0])
-
-
-def text_hash(text: str) -> int:
-    """A 63-bit fingerprint of a text, to recognise it again without keeping it."""
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()) >> 1

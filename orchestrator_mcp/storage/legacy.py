@@ -4,26 +4,32 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
-from orchestrator_mcp.errors import OrchestratorError
-from orchestrator_mcp.records.legacy import LEGACY_FILES, LegacyFile, LegacyKind
+from orchestrator_mcp.errors import OrchestratorError, UnsafePathError
+from orchestrator_mcp.records.legacy import FAMILIAR, LEGACY_FILES, LegacyFile, LegacyKind
 
 from .files import read_small
 from .index import Source
 from .lines import parse_object, read_lines
 
 _LARGEST_STATE = 64 << 20
+_ENOUGH = 20
 
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A legacy name that exists. `problem` says why it is not ours to touch; None means that it is ours."""
+    """A legacy name that exists. `problem` says why it is not ours to touch; None means that it is ours.
+
+    `unsafe`: it may well be ours, but is a link, a device or the like, so nobody can say what moving it would do.
+    """
 
     row: LegacyFile
     path: Path
     problem: str | None
+    unsafe: bool = False
 
 
 class LegacyFiles:
@@ -35,7 +41,7 @@ class LegacyFiles:
     def found(self) -> list[FoundFile]:
         """Every legacy name that exists, with the judgement whose it is."""
         rows = ((row, self.work_root / row.name) for row in LEGACY_FILES)
-        return [FoundFile(row, path, _problem(row, path)) for row, path in rows if os.path.lexists(path)]
+        return [_judged(row, path) for row, path in rows if os.path.lexists(path)]
 
     def ours(self) -> list[FoundFile]:
         """The legacy files that are ours by their content."""
@@ -43,7 +49,16 @@ class LegacyFiles:
 
     def detected(self) -> bool:
         """Whether any legacy file of ours lies here."""
-        return any(_problem(row, self.work_root / row.name) is None for row in LEGACY_FILES)
+        rows = ((row, self.work_root / row.name) for row in LEGACY_FILES)
+        return any(os.path.lexists(path) and _judged(row, path).problem is None for row, path in rows)
+
+    def familiar(self) -> Iterator[tuple[str, str]]:
+        """Names that other old files have, and why each is left alone."""
+        ours = {row.name for row in LEGACY_FILES}
+        for name in sorted(os.listdir(self.work_root)):
+            why = next((why for pattern, why in FAMILIAR if fnmatchcase(name, pattern)), None)
+            if why and name not in ours:
+                yield name, why
 
     def sources(self) -> Iterator[Source]:
         """What the index reads beside our own streams; its session is empty, its workflows speak for themselves."""
@@ -61,29 +76,44 @@ class LegacyFiles:
         return next((file.path for file in self.ours() if file.row.kind == kind), None)
 
 
-def _problem(row: LegacyFile, path: Path) -> str | None:
+def _judged(row: LegacyFile, path: Path) -> FoundFile:
     try:
-        info = path.lstat()
+        unsafe = _unsafe(row, path)
+        if unsafe:
+            return FoundFile(row, path, unsafe, unsafe=True)
+        return FoundFile(row, path, None if _is_ours(row, path) else "its content is another tool's")
+    except UnsafePathError as error:
+        return FoundFile(row, path, str(error), unsafe=True)
+    except OrchestratorError as error:
+        return FoundFile(row, path, str(error))
     except OSError:
-        return "it cannot be looked at"
+        return FoundFile(row, path, "it cannot be looked at")
+
+
+def _unsafe(row: LegacyFile, path: Path) -> str | None:
+    info = path.lstat()
     if stat.S_ISLNK(info.st_mode):
         return "it is a symbolic link, and links are not followed"
     if row.kind is LegacyKind.CHECKPOINTS:
         return None if stat.S_ISDIR(info.st_mode) else "it is not a folder"
     if not stat.S_ISREG(info.st_mode):
         return "it is not a plain file"
-    try:
-        return None if _is_ours(row, path) else "its content is another tool's"
-    except OrchestratorError as error:
-        return str(error)
+    return "it has a second name (a hard link)" if info.st_nlink > 1 else None
 
 
 def _is_ours(row: LegacyFile, path: Path) -> bool:
     if row.kind is LegacyKind.STATE:
         return _fits(row, read_small(path, _LARGEST_STATE) or b"")
+    if row.kind is LegacyKind.CHECKPOINTS:
+        return _holds_checkpoints(row, path)
     if path.stat().st_size == 0:
         return True
-    return any(_fits(row, line.data) for line in islice(read_lines(path), 20))
+    return any(_fits(row, line.data) for line in islice(read_lines(path), _ENOUGH))
+
+
+def _holds_checkpoints(row: LegacyFile, folder: Path) -> bool:
+    files = [entry for entry in sorted(folder.iterdir()) if entry.is_file() and not entry.is_symlink()]
+    return not files or any(_fits(row, read_small(file, _LARGEST_STATE) or b"") for file in files[:_ENOUGH])
 
 
 def _fits(row: LegacyFile, data: bytes) -> bool:

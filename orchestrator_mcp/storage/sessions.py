@@ -14,7 +14,7 @@ from orchestrator_mcp.records.session import Session
 from .arrival import arrive, staging
 from .files import read_small, replace_file, write_new
 from .ids import id_of, new_id
-from .lines import encode_line
+from .lines import encode_line, read_lines
 from .paths import OrchestratorPaths
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -105,6 +105,22 @@ class SessionManager:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False) and _SAFE_ID.fullmatch(entry.name):
                 yield entry.name
+
+    def last_activity(self, session_id: str) -> datetime:
+        """When a session's files were last written."""
+        times = [path.lstat().st_mtime for path in self._files(session_id)]
+        return datetime.fromtimestamp(max(times, default=0), UTC)
+
+    def count_entries(self, session_id: str) -> int:
+        """How many lines a session's streams have, every revision counted."""
+        streams = (path for path in self._files(session_id) if path.suffix == ".jsonl")
+        return sum(1 for path in streams for _ in read_lines(path))
+
+    def _files(self, session_id: str) -> Iterator[Path]:
+        folder = self._folder(session_id)
+        for place in (folder, folder / "feedback"):
+            if place.is_dir() and not place.is_symlink():
+                yield from (path for path in place.iterdir() if path.is_file() and not path.is_symlink())
 
     def get_current_session(self) -> str | None:
         """The session that `current` names, if there is one: a default for people, never more than that."""

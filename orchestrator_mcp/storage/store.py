@@ -85,9 +85,9 @@ def _make(paths: OrchestratorPaths, now: datetime) -> StoreMeta:
             f"{ignore} belongs to another tool and does not ignore our files. "
             f"Add these lines to it, or use --root: {' '.join(wanted.decode().split())}"
         )
-    make_folder(paths.secrets_dir())
     meta = StoreMeta(repo_id=new_id(), created_at=now, git_remote=git_remote(paths.base_dir))
     replace_file(paths.meta_file(), encode_line(meta.model_dump(mode="json", exclude_none=True)), FILE_MODE)
+    make_folder(paths.secrets_dir())
     return meta
 
 

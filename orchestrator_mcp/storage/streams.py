@@ -148,23 +148,30 @@ class Stream(Generic[R]):
         return self.model.model_validate(value)
 
     def supersede(self, record_id: str, change: Callable[[R], R]) -> R:
-        """Append the newest version of a record, changed, with `rev` + 1.
+        """Append the newest version of a record, changed, with `rev` + 1; one that is not changed is left as it is.
 
         Raises:
             NotFoundError: if the stream has no such record.
         """
-        self._seen.grow()
+
+        def change_existing(old: R | None) -> R:
+            if old is None:
+                raise NotFoundError(f"There is no record {record_id} in {self.path.name}. Check the id.")
+            return change(old)
+
+        return self.put(record_id, change_existing)
+
+    def put(self, record_id: str, change: Callable[[R | None], R]) -> R:
+        """Append the next version of a record, or its first: `change` is given the newest, or None, under the lock."""
+        self._seen.grow()  # the long part of reading happens before the lock
         with self._lock.held():
             self._seen.grow()
             newest = self._seen.newest(record_id)
-            if newest is None:
-                raise NotFoundError(f"There is no record {record_id} in {self.path.name}. Check the id.")
-            old = self.model.model_validate(newest)
-            changed = change(old)
-            if changed == old:
-                return old
-            new = changed.model_copy(update={"rev": newest.get("rev", 1) + 1})
-            value = self._fields(new)
+            old = None if newest is None else self.model.model_validate(newest)
+            new = change(old)
+            if new == old:
+                return new
+            value = self._fields(new) | {"rev": 1 if newest is None else newest.get("rev", 1) + 1}
             self._file.append_locked(encode_line(value))
         self._acknowledge()
         return self.model.model_validate(value)

@@ -11,8 +11,8 @@ from orchestrator_mcp.records.base import Model
 from orchestrator_mcp.records.session import StoreMeta
 from orchestrator_mcp.records.streams import BY_MODEL, STREAMS
 
-from .files import make_folder
-from .index import Digester, Index, Source
+from .files import make_folder, replace_file
+from .index import DATABASE, Digester, Index, Source
 from .legacy import LegacyFiles
 from .locks import Locks
 from .paths import OrchestratorPaths, Roots
@@ -32,6 +32,7 @@ class Settings:
         session: the session asked for by flag, argument or environment.
         client: the program that calls us, if it says so.
         client_session: that program's own id of its conversation.
+        source: who makes the records: `agent`, or `cli` for a person.
         own_session: a long-lived process that gets a session of its own; else `current` is the default.
         read_only: refuse every write.
         skip_feedback: the environment variable that turned feedback capture off, if one did.
@@ -40,6 +41,7 @@ class Settings:
     session: str | None = None
     client: str | None = None
     client_session: str | None = None
+    source: str = "cli"
     own_session: bool = False
     read_only: bool = False
     skip_feedback: str | None = None
@@ -133,7 +135,7 @@ class Workspace:
                 self.paths.sessions_dir() / self._session_of(path) if spec.in_session else self.paths.orchestrator_dir
             )
             lock = self.locks.of(folder)
-            self._streams[path] = Stream(model, path, lock, self._redact, self._flusher, durable=spec.durable)
+            self._streams[path] = Stream(model, path, lock, self.redact, self._flusher, durable=spec.durable)
         return self._streams[path]
 
     def read(self, model: type[M], session_id: str | None = None) -> Read[M]:
@@ -161,13 +163,33 @@ class Workspace:
         self._index.refresh([Source(self._path_of(model, None), spec.name, self.session_id())])
         return self._index
 
+    def write_report(self, name: str, text: str) -> None:
+        """Write a derived file. It can be deleted at any time and is written anew."""
+        self.store()
+        path = self.paths.reports_dir() / name
+        make_folder(path.parent)
+        replace_file(path, text.encode("utf-8", "replace"))
+
+    def key(self) -> bytes:
+        """The store's own random key, for tags and hashes that nobody outside can guess. Made on first use."""
+        if self._key is None:
+            self._key = redaction_key(self.paths, self.locks.of(self.paths.orchestrator_dir))
+        return self._key
+
     def flush(self) -> None:
         """Sync what was not synced yet."""
         self._flusher.flush()
 
+    def close(self) -> None:
+        """Sync, and give back what is held open; the workspace can be used again."""
+        self.flush()
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+
     def _opened_index(self) -> Index:
         if self._index is None:
-            path = None if self.read_only or self.meta is None else self.paths.cache_dir() / "index.sqlite"
+            path = None if self.read_only or self.meta is None else self.paths.cache_dir() / DATABASE
             lock = self.locks.of(self.paths.orchestrator_dir)
             self._index = Index(path, self._thinking.version, self._thinking.digest, lock)
         return self._index
@@ -221,7 +243,6 @@ class Workspace:
     def _session_of(self, path: Path) -> str:
         return path.relative_to(self.paths.sessions_dir()).parts[0]
 
-    def _redact(self, value: dict[str, Any]) -> dict[str, Any]:
-        if self._key is None:
-            self._key = redaction_key(self.paths, self.locks.of(self.paths.orchestrator_dir))
-        return self._thinking.redact(value, self._key)
+    def redact(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Take secrets out of a record. Its first use may make the key, under the store lock."""
+        return self._thinking.redact(value, self.key())

@@ -1,0 +1,184 @@
+"""Originals: moved into the backup or back, each by one rename, so that whoever finds them half-moved can finish."""
+
+import errno
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from orchestrator_mcp.errors import MigrationError, OrchestratorError
+from orchestrator_mcp.records.migration import EntryKind, Manifest, Original
+
+from .files import FOLDER_MODE, make_folder, open_plain, refusals, sync_folder, write_all
+from .survey import CHUNK, look
+
+ORIGINALS = "originals"
+DISPLACED = "displaced"
+
+
+def stash(manifest: Manifest, work: Path, backup: Path) -> list[str]:
+    """Move every original into the backup. What is there already stays; says what could not be moved, and why."""
+    kept = backup / ORIGINALS
+    make_folder(kept)
+    sync_folder(backup)
+    return [problem for name in manifest.names() if (problem := _stash_one(work, manifest.part(name), kept))]
+
+
+def restore(manifest: Manifest, work: Path, backup: Path) -> list[str]:
+    """Move every original back. Whatever stands at its place is put aside in the backup, and named."""
+    return [moved for name in manifest.names() if (moved := _restore_one(work, manifest.part(name), backup))]
+
+
+def is_intact(root: Path, part: list[Original]) -> bool:
+    """Whether the files are still what the manifest says; a folder's own mode and time do not count."""
+    try:
+        there = look(root, part[0].path)
+    except OrchestratorError:
+        return False
+    return [_content(one) for one in there] == [_content(one) for one in part]
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file or a folder, also one that forbids writing; nothing is followed."""
+    if not os.path.lexists(path):
+        return
+    if not stat.S_ISDIR(path.lstat().st_mode):
+        path.unlink()
+        return
+    if path.lstat().st_mode & FOLDER_MODE != FOLDER_MODE:
+        os.chmod(path, FOLDER_MODE)
+    for child in sorted(path.iterdir()):
+        remove_tree(child)
+    path.rmdir()
+
+
+def copy_file(source: Path, target: Path, original: Original, mode: int) -> bool:
+    """Copy and sync one file with its time; False if it is not, or no more, what `original` says."""
+    with os.fdopen(open_plain(source, os.O_RDONLY), "rb") as file, refusals("copying to", target):
+        fd = open_plain(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            digest, offset = hashlib.sha256(), 0
+            while data := file.read(CHUNK):
+                write_all(fd, data, offset)
+                digest.update(data)
+                offset += len(data)
+            os.chmod(fd if os.chmod in os.supports_fd else target, mode)
+            os.utime(fd if os.utime in os.supports_fd else target, ns=(original.mtime_ns, original.mtime_ns))
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    return digest.hexdigest() == original.sha256
+
+
+def _content(one: Original) -> tuple[object, ...]:
+    return (one.path, one.kind, one.size, one.sha256, *((one.mode, one.mtime_ns) if one.kind is EntryKind.FILE else ()))
+
+
+def _stash_one(work: Path, part: list[Original], kept: Path) -> str | None:
+    name = part[0].path
+    if os.path.lexists(kept / name):
+        if os.path.lexists(work / name) and _is_remainder(work, part):
+            remove_tree(work / name)  # it was copied here from another file system, and its removal was cut short
+            sync_folder(work)
+    elif not os.path.lexists(work / name):
+        return f"{name} was gone before it could be moved into the backup; the session has its content."
+    elif not is_intact(work, part):
+        return (
+            f"{name} was written again after it had been copied, so it stays where it is. "
+            "End the tool that writes it and migrate once more: that makes a second session."
+        )
+    else:
+        _move(work / name, kept / name, part, kept / f".{name}.part")
+    _settle(kept, part)
+    return None
+
+
+def _restore_one(work: Path, part: list[Original], backup: Path) -> str | None:
+    name, kept, aside = part[0].path, backup / ORIGINALS, None
+    if os.path.lexists(kept / name):
+        if os.path.lexists(work / name) and is_intact(work, part):
+            remove_tree(kept / name)  # it was copied back to another file system before
+            sync_folder(kept)
+        else:
+            aside = _put_aside(work / name, backup / DISPLACED)
+            whole = part if is_intact(kept, part) else look(kept, name)
+            _move(kept / name, work / name, whole, work / f"{name}.{backup.name}.part")
+    if is_intact(work, part):
+        _settle(work, part)
+    return aside
+
+
+def _put_aside(path: Path, folder: Path) -> str | None:
+    if not os.path.lexists(path):
+        return None
+    make_folder(folder)
+    sync_folder(folder.parent)
+    number = sum(1 for _ in folder.iterdir())
+    target = folder / f"{number}{path.name}"
+    _move(path, target, look(path.parent, path.name), folder / f".{path.name}.part")
+    return f"What stood at {path.name} was put aside as {target}."
+
+
+def _move(source: Path, target: Path, part: list[Original], through: Path) -> None:
+    """Move within a file system by rename; to another by copy, rename and removal; the new name is durable first."""
+    with refusals("moving", source):
+        try:
+            _rename(source, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _copy_tree(source, through, part)
+            os.rename(through, target)
+            sync_folder(target.parent)
+            remove_tree(source)
+        sync_folder(target.parent)
+        sync_folder(source.parent)
+
+
+def _rename(source: Path, target: Path) -> None:
+    try:
+        os.rename(source, target)
+    except PermissionError:
+        mode = stat.S_IMODE(source.lstat().st_mode)
+        if not source.is_dir() or mode & FOLDER_MODE == FOLDER_MODE:
+            raise
+        os.chmod(source, mode | FOLDER_MODE)  # a folder that forbids writing cannot change its parent
+        os.rename(source, target)
+        os.chmod(target, mode)
+
+
+def _copy_tree(source: Path, target: Path, part: list[Original]) -> None:
+    remove_tree(target)
+    for one in part:
+        beneath = one.path[len(part[0].path) :].lstrip("/")
+        if one.kind is EntryKind.FOLDER:
+            make_folder(target / beneath)
+        elif not copy_file(source / beneath, target / beneath, one, one.mode):
+            raise MigrationError(f"{source} changed while it was copied. Nothing is lost; run the same command again.")
+    _settle_folders(target, part)
+
+
+def _settle(root: Path, part: list[Original]) -> None:
+    """Give folders back the mode and time that moving may have cost them, and make that durable."""
+    _settle_folders(root / part[0].path, part)
+
+
+def _settle_folders(top: Path, part: list[Original]) -> None:
+    for one in reversed(part):
+        path = top / one.path[len(part[0].path) :].lstrip("/")
+        if one.kind is EntryKind.FILE or not path.is_dir():
+            continue
+        info = path.lstat()
+        if info.st_mtime_ns != one.mtime_ns:
+            os.utime(path, ns=(one.mtime_ns, one.mtime_ns))
+        if stat.S_IMODE(info.st_mode) != one.mode:
+            os.chmod(path, one.mode)
+        sync_folder(path)
+
+
+def _is_remainder(work: Path, part: list[Original]) -> bool:
+    try:
+        there = {_content(one) for one in look(work, part[0].path)}
+    except OrchestratorError:
+        return False
+    return there <= {_content(one) for one in part}

@@ -1,0 +1,95 @@
+"""Manifests: how far each migration is, told by the name of its manifest in `migration_backup/<id>/`.
+
+pending.json      the session arrives or has arrived: if it has, roll forward, else sweep
+manifest.json     the originals are in `originals/`, the session (of the same id) is in use
+rollback.json     the originals go back and the session goes away: roll on
+rolled_back.json  all is back; the folder remains because it holds something that exists nowhere else
+"""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from orchestrator_mcp.errors import MigrationError
+from orchestrator_mcp.records.base import ID_PATTERN
+from orchestrator_mcp.records.migration import Manifest
+
+from .files import read_small, refusals, replace_file, sync_folder
+from .paths import OrchestratorPaths
+
+PENDING, DONE, UNDOING, UNDONE = "pending.json", "manifest.json", "rollback.json", "rolled_back.json"
+
+_STAGE = "migration-"
+_LARGEST_MANIFEST = 64 << 20
+
+
+def completed(paths: OrchestratorPaths) -> list[Manifest]:
+    """The migrations of this work tree that are in use, oldest first."""
+    every = [read_manifest(backup / DONE) for backup in backups(paths) if (backup / DONE).exists()]
+    return [one for one in every if paths.base_dir / one.work_root == paths.work_root]
+
+
+def backup_of(paths: OrchestratorPaths, session_id: str) -> Path:
+    """The folder of the migration that made this session."""
+    return paths.backup_dir() / session_id
+
+
+def backups(paths: OrchestratorPaths) -> Iterator[Path]:
+    """Every migration's folder, oldest first."""
+    with contextlib.suppress(FileNotFoundError):
+        for entry in sorted(os.scandir(paths.backup_dir()), key=lambda entry: entry.name):
+            if re.match(ID_PATTERN, entry.name) and entry.is_dir(follow_symlinks=False):
+                yield Path(entry.path)
+
+
+def stage_of(paths: OrchestratorPaths, session_id: str) -> Path:
+    """Where a session is built, or a backup is taken apart; in the way of nobody else's staging."""
+    return paths.tmp_dir() / f"{_STAGE}{session_id}"
+
+
+def stages(paths: OrchestratorPaths) -> Iterator[Path]:
+    """What was being built; whoever holds the store lock knows that nobody builds it any more."""
+    with contextlib.suppress(FileNotFoundError):
+        yield from (path for path in sorted(paths.tmp_dir().iterdir()) if path.name.startswith(_STAGE))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """A manifest.
+
+    Raises:
+        MigrationError: if it cannot be read.
+    """
+    try:
+        return Manifest.model_validate_json(read_small(path, _LARGEST_MANIFEST) or b"")
+    except ValidationError as error:
+        raise MigrationError(
+            f"{path} cannot be read, so nothing was moved. Compare it with a copy of yours."
+        ) from error
+
+
+def mark(paths: OrchestratorPaths) -> None:
+    """Write the marker, last: it names the migrations whose originals are in the backup."""
+    done = [backup.name for backup in backups(paths) if (backup / DONE).exists()]
+    marker = paths.migration_marker()
+    wanted = json.dumps({"migrations": done}).encode() + b"\n" if done else None
+    if read_small(marker) == wanted:
+        return
+    if wanted:
+        replace_file(marker, wanted)
+    else:
+        marker.unlink()
+        sync_folder(marker.parent)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename, durably."""
+    with refusals("renaming", source):
+        os.rename(source, target)
+        sync_folder(target.parent)
+        if source.parent != target.parent:
+            sync_folder(source.parent)

@@ -1,0 +1,202 @@
+"""Questions to the index: how often, where, when, and the lines that say so."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .lines import parse_object, read_lines
+
+Span = tuple[int | None, int | None]
+"""From and to, in microseconds since 1970, both included; None is unbounded."""
+
+_COUNTS = """
+ COUNT(*) - SUM(retry), SUM(retry), COUNT(DISTINCT session), COUNT(DISTINCT workflow), COUNT(DISTINCT agent),
+ COUNT(DISTINCT COALESCE(-workflow, session)), SUM(severity = 0), SUM(severity = 1), SUM(severity = 2),
+ MIN(ts), MAX(ts)"""
+
+
+_REPEATS = 10
+"""How many lines are looked at for one that differs from those before it."""
+
+
+class Tally(NamedTuple):
+    """How often one kind was seen. `occasions` counts workflows where they are known, else sessions."""
+
+    n: int
+    retries: int
+    sessions: int
+    workflows: int
+    agents: int
+    occasions: int
+    low: int
+    medium: int
+    high: int
+    first: int | None
+    last: int | None
+
+
+class Kind(NamedTuple):
+    """One key: the texts that are the same once what varies is masked."""
+
+    key_id: int
+    space: str
+    key: str
+    template: str
+    form: str
+
+
+class Known(NamedTuple):
+    """What the whole history says of one kind."""
+
+    n: int
+    retries: int
+    sessions: int
+    first: int | None
+    last: int | None
+
+
+class Totals(NamedTuple):
+    """What a window holds."""
+
+    entries: int
+    sessions: int
+    workflows: int
+    undated: int
+    bad_lines: int
+
+
+class Located(NamedTuple):
+    """One line, read again from its file."""
+
+    record: str
+    stream: str
+    value: dict[str, Any]
+
+
+def recurring(db: sqlite3.Connection, space: str, span: Span, category: str | None, least: int) -> dict[int, Tally]:
+    """Every key of a space seen at least `least` times in a span, with its tally."""
+    where, values = _where(span, category)
+    rows = db.execute(
+        f"SELECT entries.key,{_COUNTS} FROM entries JOIN keys ON keys.id = entries.key"
+        f" WHERE space = ? AND hit AND {where} GROUP BY entries.key HAVING COUNT(*) - SUM(retry) >= ?",
+        (space, *values, least),
+    )
+    return {row[0]: Tally(*row[1:]) for row in rows}
+
+
+def tally_of(db: sqlite3.Connection, keys: Sequence[int], span: Span, category: str | None) -> Tally:
+    """The tally of several keys taken as one."""
+    where, values = _where(span, category)
+    marks = ",".join("?" * len(keys))
+    row = db.execute(
+        f"SELECT {_COUNTS} FROM entries WHERE key IN ({marks}) AND hit AND {where}",
+        (*keys, *values),
+    ).fetchone()
+    return Tally(*(value or 0 for value in row[:9]), *row[9:])
+
+
+def known(db: sqlite3.Connection, key_ids: Sequence[int]) -> Known:
+    """What the whole history says of a kind, without reading its entries."""
+    marks = ",".join("?" * len(key_ids))
+    row = db.execute(
+        "SELECT COALESCE(SUM(n - retries), 0), COALESCE(SUM(retries), 0), COUNT(DISTINCT session), MIN(first), MAX(last)"
+        f" FROM tallies WHERE key IN ({marks})",
+        tuple(key_ids),
+    ).fetchone()
+    return Known(*row)
+
+
+def find_key(db: sqlite3.Connection, space: str, key: str) -> int | None:
+    """The id of a key, if it was ever seen."""
+    row = db.execute("SELECT id FROM keys WHERE space = ? AND key = ?", (space, key)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def kinds(db: sqlite3.Connection, space: str) -> list[Kind]:
+    """Every key of a space, in the order of its text, whatever order it arrived in."""
+    return [
+        Kind(*row)
+        for row in db.execute("SELECT id, space, key, template, kind FROM keys WHERE space=? ORDER BY key", (space,))
+    ]
+
+
+def rates(db: sqlite3.Connection, space: str, span: Span) -> list[tuple[str, int, int, Tally]]:
+    """For each key of a space of opportunities: name, workflows in which it was taken, workflows in all, tally."""
+    where, values = _where(span, None)
+    rows = db.execute(
+        f"SELECT keys.key, COUNT(DISTINCT CASE WHEN hit THEN {_OCCASION} END), COUNT(DISTINCT {_OCCASION}),{_COUNTS}"
+        f" FROM entries JOIN keys ON keys.id = entries.key WHERE space = ? AND {where} GROUP BY keys.key",
+        (space, *values),
+    )
+    return [(row[0], row[1], row[2], Tally(*row[3:])) for row in rows]
+
+
+_OCCASION = "COALESCE(-workflow, session)"
+
+
+def totals(db: sqlite3.Connection, span: Span) -> Totals:
+    """What was read altogether. `sessions` counts those with an entry."""
+    where, values = _where(span, None)
+    entries, sessions, workflows = db.execute(
+        f"SELECT COUNT(*), COUNT(DISTINCT session), COUNT(DISTINCT workflow) FROM entries WHERE {where}",
+        values,
+    ).fetchone()
+    undated, bad = db.execute("SELECT COALESCE(SUM(undated), 0), COALESCE(SUM(bad), 0) FROM files").fetchone()
+    return Totals(entries, sessions, workflows, undated, bad)
+
+
+def common_category(db: sqlite3.Connection, keys: Sequence[int]) -> str | None:
+    """The category that most entries of some keys have."""
+    marks = ",".join("?" * len(keys))
+    row = db.execute(
+        "SELECT name FROM entries JOIN names ON names.id = entries.category"
+        f" WHERE key IN ({marks}) GROUP BY name ORDER BY COUNT(*) DESC, name LIMIT 1",
+        tuple(keys),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def newest(db: sqlite3.Connection, keys: Sequence[int], span: Span, limit: int) -> list[Located]:
+    """The newest lines of some keys, read from their files, no two with the same text."""
+    where, values = _where(span, None)
+    marks = ",".join("?" * len(keys))
+    rows = db.execute(
+        "SELECT files.path, files.stream, entries.record, entries.offset, hash FROM entries"
+        f" JOIN files ON files.id = entries.file WHERE key IN ({marks}) AND hit AND {where}"
+        " ORDER BY ts DESC, entries.record DESC LIMIT ?",
+        (*keys, *values, limit * _REPEATS),
+    ).fetchall()
+    different = {row[4]: row[:4] for row in reversed(rows)}
+    chosen = list(reversed(different.values()))[:limit]
+    return [found for row in chosen if (found := _read(*row))]
+
+
+def locate(db: sqlite3.Connection, record: str) -> list[tuple[Path, int]]:
+    """Where the lines of a record are, as far as the index knows it."""
+    rows: Iterable[tuple[str, int]] = db.execute(
+        "SELECT DISTINCT files.path, entries.offset FROM entries JOIN files ON files.id = entries.file WHERE record = ?",
+        (record,),
+    )
+    return [(Path(path), offset) for path, offset in rows]
+
+
+def _read(path: str, stream: str, record: str, offset: int) -> Located | None:
+    line = next(read_lines(Path(path), offset), None)
+    value = parse_object(line.data) if line else None
+    return None if value is None else Located(record, stream, value)
+
+
+def _where(span: Span, category: str | None) -> tuple[str, list[Any]]:
+    terms: list[str] = ["1"]
+    values: list[Any] = []
+    if span[0] is not None:
+        terms.append("ts >= ?")
+        values.append(span[0])
+    if span[1] is not None:
+        terms.append("(ts IS NULL OR ts <= ?)" if span[0] is None else "ts <= ?")
+        values.append(span[1])
+    if category is not None:
+        terms.append("category = (SELECT id FROM names WHERE name = ?)")
+        values.append(category)
+    return " AND ".join(terms), values
