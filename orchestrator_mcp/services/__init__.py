@@ -1,0 +1,1 @@
+"""What one can do: one function per verb, `workspace` first — read, think, write."""

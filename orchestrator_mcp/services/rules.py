@@ -1,0 +1,152 @@
+"""Suggesting rules: drafts with their evidence, for a person to decide about."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from orchestrator_mcp.analysis import rules as drafting
+from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY, common_severity
+from orchestrator_mcp.analysis.sanitize import clip, single_line
+from orchestrator_mcp.records import fields
+from orchestrator_mcp.records.base import format_time
+from orchestrator_mcp.records.fields import Level, Severity
+from orchestrator_mcp.records.pattern import PatternKind
+from orchestrator_mcp.records.rule import RulesSuggested, Suggestion, SuggestionView
+from orchestrator_mcp.storage import queries
+from orchestrator_mcp.storage.ids import id_of
+from orchestrator_mcp.storage.workspace import Workspace
+
+from .patterns import (
+    Found,
+    check_category,
+    confidence_of,
+    find_patterns,
+    page_start,
+    priority_of,
+    ranked,
+    texts_of,
+    title_of,
+)
+
+REPORT = "skill_update_suggestions.md"
+QUOTE_LENGTH = 160
+ENTRIES_READ = 50
+
+_HISTORY = (None, None)
+_NOT_RULES = {PatternKind.LEARNING}
+
+
+class Drafted(NamedTuple):
+    """A suggestion with what its report quotes."""
+
+    suggestion: Suggestion
+    severity: Severity
+    quotes: list[str]
+
+
+def suggest_rules(
+    workspace: Workspace,
+    *,
+    category: fields.CategoryName | None = None,
+    min_frequency: fields.MinFrequency = MIN_FREQUENCY,
+    limit: fields.Limit = 10,
+    cursor: fields.Cursor | None = None,
+) -> RulesSuggested:
+    """Draft rules from recurring failures, with evidence, status NEEDS_REVIEW.
+
+    Drafts are saved for a person to approve; nothing is applied. Also writes a report in Markdown.
+    """
+    chosen = check_category(category) if category else None
+    start = page_start(cursor)
+    session = workspace.session_id()
+    with workspace.index().open() as db:
+        found = ranked(
+            [one for one in find_patterns(db, _HISTORY, chosen, min_frequency) if one.kind not in _NOT_RULES]
+        )
+        of_sessions = len(workspace.sessions.list_sessions())
+        drafts = [_draft(workspace, db, one, of_sessions, session) for one in found]
+        total = queries.totals(db, _HISTORY).entries
+    saved = [one._replace(suggestion=_save(workspace, one.suggestion)) for one in drafts]
+    text = drafting.report(saved, total, format_time(workspace.now()))
+    workspace.write_report(REPORT, text)
+    return RulesSuggested(
+        suggestions=[_view(one.suggestion) for one in saved[start : start + limit]],
+        report=f".orchestrator/reports/{REPORT}",
+        next_step=_next_step(saved),
+        next_cursor=f"p{start + limit}" if start + limit < len(saved) else None,
+        legacy_detected=workspace.legacy.detected(),
+    )
+
+
+def open_suggestions(workspace: Workspace) -> RulesSuggested:
+    """The suggestions that wait for a person, as they were last drafted."""
+    found = workspace.read(Suggestion).records
+    return RulesSuggested(
+        suggestions=[_view(one) for one in found],
+        report=None,
+        next_step="A person decides about each.",
+        legacy_detected=workspace.legacy.detected(),
+    )
+
+
+def _draft(workspace: Workspace, db: sqlite3.Connection, found: Found, of_sessions: int, session: str) -> Drafted:
+    lines = queries.newest(db, [one.key_id for one in found.keys], _HISTORY, ENTRIES_READ)
+    texts = [text for _, text in texts_of(lines)]
+    title = title_of(found, texts)
+    category = queries.common_category(db, [one.key_id for one in found.keys])
+    target = drafting.target_of(found.kind, category)
+    draft = drafting.draft_rule(found.kind, title, [line.value for line in lines])
+    suggestion = Suggestion(
+        id=id_of(f"suggestion:{found.id}"),
+        timestamp=workspace.now(),
+        session_id=session,
+        pattern_id=found.id,
+        title=title,
+        category=category,
+        priority=priority_of(found),
+        confidence=confidence_of(found),
+        target=target,
+        draft=draft,
+        content_sha256=drafting.content_hash(title, target, draft),
+        entries=found.tally.n,
+        sessions=found.tally.sessions,
+        of_sessions=max(of_sessions, found.tally.sessions),
+    )
+    quotes = [clip(single_line(text), QUOTE_LENGTH) for text in texts]
+    severity = common_severity(found.tally.low, found.tally.medium, found.tally.high)
+    return Drafted(suggestion, severity, quotes)
+
+
+def _save(workspace: Workspace, suggestion: Suggestion) -> Suggestion:
+    """Save a draft, or its newer version; what did not change is not written again."""
+
+    def newer(old: Suggestion | None) -> Suggestion:
+        if old is None:
+            return suggestion
+        kept = {"rev": old.rev, "timestamp": old.timestamp, "session_id": old.session_id}
+        return old if suggestion.model_copy(update=kept) == old else suggestion
+
+    return workspace.stream(Suggestion).put(suggestion.id, newer)
+
+
+def _view(one: Suggestion) -> SuggestionView:
+    return SuggestionView(
+        id=one.id,
+        pattern_id=one.pattern_id,
+        title=one.title,
+        category=one.category,
+        target=one.target,
+        priority=one.priority,
+        confidence=one.confidence,
+        status=one.status,
+        draft=one.draft,
+    )
+
+
+def _next_step(saved: Sequence[Drafted]) -> str:
+    if not saved:
+        return "Nothing recurs often enough yet. Keep logging failures, or lower min_frequency."
+    urgent = sum(one.suggestion.priority is Level.HIGH for one in saved)
+    return (
+        f"{len(saved)} drafted, {urgent} of high priority. A person reads the report and decides; nothing is applied."
+    )
