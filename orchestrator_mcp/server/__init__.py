@@ -1,0 +1,1 @@
+"""The face that agents see: the MCP stdio server."""
