@@ -1,0 +1,90 @@
+"""What a command is: its row in the table, its arguments, and one call of it."""
+
+import argparse
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator_mcp.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from orchestrator_mcp.storage.workspace import Workspace
+
+DONE, FAILED, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+@dataclass(frozen=True)
+class Command:
+    """One row: a module under `cli` with `arguments(parser)` and `run(call)`."""
+
+    name: str
+    help: str
+    module: str = ""
+
+    def load(self) -> Any:
+        return import_module(f"orchestrator_mcp.cli.{self.module or self.name}")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One invocation of the command line: its parsed arguments, and the workspace they mean."""
+
+    args: argparse.Namespace
+
+    def workspace(self) -> "Workspace":
+        from orchestrator_mcp.services.workspace import open_workspace  # noqa: PLC0415  --help needs none of it
+
+        return open_workspace(os.environ, Path.cwd(), root=self.args.root, session=self.args.session)
+
+
+class Arguments:
+    """A command's parser, to which each command adds its own options or its own subcommands."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self.parser = parser
+        self._subcommands: Any = None
+
+    def runs(self, run: Any) -> argparse.ArgumentParser:
+        """Have the parser run a function when nothing more specific was asked for."""
+        common(self.parser)
+        self.parser.set_defaults(run=run)
+        return self.parser
+
+    def subcommand(self, name: str, help: str, run: Any) -> argparse.ArgumentParser:
+        """Add `COMMAND name`."""
+        if self._subcommands is None:
+            alone = self.parser.get_default("run") is None
+            self._subcommands = self.parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=alone)
+        parser: argparse.ArgumentParser = self._subcommands.add_parser(name, help=help, description=sentence(help))
+        common(parser)
+        parser.set_defaults(run=run)
+        return parser
+
+
+def common(parser: argparse.ArgumentParser, *, defaults: bool = False) -> None:
+    """Add the options that stand before or after any command; only the first parser sets their defaults."""
+    group = parser.add_argument_group("everywhere")
+    default: Any = None if defaults else argparse.SUPPRESS
+    flag: Any = False if defaults else argparse.SUPPRESS
+    group.add_argument("--root", metavar="PATH", default=default, help="the project's folder")
+    group.add_argument("--session", metavar="ID", default=default, help="the session to work in")
+    group.add_argument("--json", action="store_true", default=flag, help="print the result as JSON")
+    group.add_argument("--quiet", action="store_true", default=flag, help="print nothing but errors")
+
+
+def checked(option: str, value: int, least: int, most: int) -> int:
+    """A number within its bounds.
+
+    Raises:
+        InvalidInputError: otherwise.
+    """
+    if not least <= value <= most:
+        raise InvalidInputError(f"--{option} {value} is out of range. Use {least} to {most}.")
+    return value
+
+
+def sentence(text: str) -> str:
+    """A phrase as a sentence."""
+    return f"{text[0].upper()}{text[1:]}."

@@ -1,0 +1,96 @@
+"""The command line: parse, run, print, exit code. Only the command that was asked for is imported."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator_mcp import __version__
+from orchestrator_mcp.errors import OrchestratorError
+
+from .command import BUG, DONE, FAILED, INTERRUPTED, Arguments, Call, Command, common, sentence
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+COMMANDS = (
+    Command("demo", "see the whole loop on a small sample project"),
+    Command("status", "what this project's store holds"),
+    Command("init", "make the store now, instead of at the first write"),
+    Command("failure", "log, list, show and search failures"),
+    Command("feedback", "record feedback about a finished workflow"),
+    Command("review", "what recurs: failures, errors, skipped items, learnings"),
+    Command("rules", "suggest rules from what recurs, and list them"),
+    Command("session", "list, show, open and switch sessions"),
+    Command("telemetry", "start, finish and rate agent runs; compare agents"),
+    Command("migrate", "move legacy .workflow_* files into the store, and back"),
+    Command("forget", "remove one record's text from every file"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code.
+
+    0 done, 1 error, 2 usage, 3 a bug of ours, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = _parse(words)
+    try:
+        return _run(args)
+    except OrchestratorError as error:
+        print(f"orchestrator: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left, as `head` does
+        return DONE
+    except Exception:  # noqa: BLE001  the one place where this face turns any failure into an exit code
+        return _bug()
+
+
+def _run(args: argparse.Namespace) -> int:
+    outcome = args.run(Call(args))
+    code, result = outcome if isinstance(outcome, tuple) else (DONE, outcome)
+    if result is not None:
+        _show(result, args)
+    return int(code)
+
+
+def _show(result: "BaseModel", args: argparse.Namespace) -> None:
+    from . import render  # noqa: PLC0415  --help needs none of it
+
+    if args.json:
+        print(result.model_dump_json())
+        return
+    if not args.quiet:
+        print(render.text(result))
+    render.notices(result, quiet=args.quiet)
+
+
+def _bug() -> int:
+    import tempfile  # noqa: PLC0415  only when something is broken
+    import traceback  # noqa: PLC0415
+
+    with tempfile.NamedTemporaryFile("w", prefix="orchestrator-", suffix=".log", delete=False, encoding="utf-8") as log:
+        traceback.print_exc(file=log)
+    print(f"orchestrator: this is a bug of ours; what happened is in {log.name}. Please report it.", file=sys.stderr)
+    return BUG
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="orchestrator",
+        description="Notices what coding agents get wrong again and again, and turns it into rules.",
+        epilog="`orchestrator COMMAND --help` describes one. Exit codes: 0 done, 1 error, 2 usage, 3 bug, 130 interrupted.",
+    )
+    parser.add_argument("--version", action="version", version=f"orchestrator {__version__}")
+    common(parser, defaults=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    wanted = {word for word in words if not word.startswith("-")}
+    for command in COMMANDS:
+        sub = commands.add_parser(command.name, help=command.help, description=sentence(command.help))
+        if command.name in wanted:
+            command.load().arguments(Arguments(sub))
+    return parser.parse_args(words)

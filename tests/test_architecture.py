@@ -1,0 +1,79 @@
+"""The layers, proved: who may import whom, and which layers never touch the world."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "orchestrator_mcp"
+ALLOWED = {
+    "errors": set(),
+    "records": {"errors"},
+    "analysis": {"errors", "records"},
+    "storage": {"errors", "records"},
+    "services": {"errors", "records", "analysis", "storage"},
+    "server": {"errors", "records", "analysis", "services", "storage"},
+    "cli": {"errors", "records", "analysis", "services", "storage"},
+    "__init__": {"errors", "services", "storage"},
+    "__main__": {"server", "services", "storage"},
+}
+WORLD = {"os", "pathlib", "tempfile", "shutil", "subprocess", "filelock", "socket", "mcp", "sqlite3", "urllib", "http"}
+PURE = {"records", "analysis"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def layer_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module a file imports, written out in full."""
+    found: set[str] = set()
+    package = ["orchestrator_mcp", *path.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            stem = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {stem} | {f"{stem}.{name.name}" for name in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_layer_imports_only_from_beneath_it(path: Path) -> None:
+    mine = layer_of(path)
+    ours = {name.split(".")[1] for name in imports_of(path) if name.startswith("orchestrator_mcp.") and "." in name}
+    foreign = {layer for layer in ours if layer in ALLOWED} - ALLOWED[mine] - {mine, "__init__"}
+    assert not foreign, f"{mine} may not import {sorted(foreign)}"
+
+
+@pytest.mark.parametrize("path", [one for one in FILES if layer_of(one) in PURE], ids=lambda path: path.name)
+def test_records_and_analysis_do_not_touch_the_world(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports_of(path)} & WORLD
+
+
+@pytest.mark.parametrize("path", [one for one in FILES if layer_of(one) == "server"], ids=lambda path: path.name)
+def test_an_agent_has_no_way_to_approve(path: Path) -> None:
+    assert not any("approval" in name for name in imports_of(path))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_outgoing_network(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports_of(path)} & {"socket", "http", "urllib3", "requests", "httpx"}
+
+
+def test_storage_alone_opens_paths() -> None:
+    """`open(` and the writing methods of Path stand in storage, and where a face has to: demo, log, stdio."""
+    faces = {"cli/demo.py", "cli/main.py"} | {f"server/{path.name}" for path in (PACKAGE / "server").glob("*.py")}
+    for path in FILES:
+        name = path.relative_to(PACKAGE).as_posix()
+        if layer_of(path) == "storage" or name in faces:
+            continue
+        called = {
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Call)
+        }
+        assert not called & {"write_text", "write_bytes", "read_text", "read_bytes", "mkdir", "unlink", "rename"}, name
