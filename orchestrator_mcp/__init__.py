@@ -1,1 +1,45 @@
+"""Notices what coding agents get wrong again and again, and turns it into rules.
+
+Public names are loaded on first use: importing the package costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .errors import OrchestratorError
+    from .services.seed_telemetry import TelemetryAnalyzer, TelemetryLogger
+    from .services.workspace import open_workspace
+    from .storage.paths import OrchestratorPaths
+    from .storage.sessions import SessionManager
+    from .storage.workspace import Workspace
+
+_PUBLIC = {
+    "OrchestratorError": "errors",
+    "OrchestratorPaths": "storage.paths",
+    "SessionManager": "storage.sessions",
+    "TelemetryAnalyzer": "services.seed_telemetry",
+    "TelemetryLogger": "services.seed_telemetry",
+    "Workspace": "storage.workspace",
+    "open_workspace": "services.workspace",
+}
+
+__all__ = [
+    "OrchestratorError",
+    "OrchestratorPaths",
+    "SessionManager",
+    "TelemetryAnalyzer",
+    "TelemetryLogger",
+    "Workspace",
+    "__version__",
+    "open_workspace",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)

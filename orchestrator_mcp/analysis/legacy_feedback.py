@@ -10,8 +10,8 @@ from math import isfinite
 from typing import Any, TypeVar
 
 from orchestrator_mcp.records.base import MAX_RECORD_BYTES, format_time, parse_time
-from orchestrator_mcp.records.fields import Applicable, FeedbackMode, Helpful, ReviewsAnswer, YesNo
 from orchestrator_mcp.records.feedback import ProcessFeedback, ToolAnswers, ToolFeedback, ToolObservation
+from orchestrator_mcp.records.fields import Applicable, FeedbackMode, Helpful, ReviewsAnswer, YesNo
 from orchestrator_mcp.records.legacy import LegacyKind
 
 from .anonymize import NO_VERSION, anonymize_tool_feedback

@@ -116,6 +116,7 @@ def _merged(spans: Iterable[_Span]) -> list[_Span]:
 
 # ── Shapes that providers publish ─────────────────────────────────────────────────────────────────────────────
 
+
 class _Shape(NamedTuple):
     kind: str
     hint: str  # a literal that must be there: looking for it first costs 50 ns
@@ -392,16 +393,16 @@ _CORE = re.compile(
 
 _NAME = re.compile(
     r"""(?xi)
-    (?:(?P<password>passw(?:or)?ds?|passwort|passcode|passwd|pwd|(?<=[_-])pass|(?-i:(?<=[a-z])Pass)
+    (?:(?P<password>passw(?:or)?ds?|passwort|passcode|passwd|(?<!\$)pwd|(?<=[_-])pass|(?-i:(?<=[a-z])Pass)
         |(?<=db)pass|(?<=user)pass|(?<![a-z])pass(?=\\?["']?\s{0,4}=|\\?["']\s{0,4}:)
         |(?<![a-z])psw)
     |(?P<passphrase>pass[ _-]?phrase|mnemonic|seed[ _-]?phrase)
     |(?P<secret>secrets?(?:[ _-]?(?:access)?[ _-]?key)?|credentials?|creds)
     |(?P<token>tokens?|jwt|bearer|(?<![a-z])pat)
-    |(?P<api_key>(?<=x-)auth-key|auth[ _-]?(?:key|code)|(?<![a-z])dsn|(?:(?<=j)|(?<=php)|(?<![a-z]))sess(?:ion)?[ _-]?id
+    |(?P<api_key>(?<=x-)auth-key|auth[ _-]?(?:key|code)|(?<![a-z])dsn|(?:(?<=j)|(?<=php)|(?<=net_))sess(?:ion)?id
         |(?<=connect\.)sid|(?<=[?&])(?:key|code|app_?id|sig|signature|auth|sid)(?==))
     |(?P<cookie>cookies?)
-    |(?P<auth>(?<![a-z])auth|(?<![a-z])(?:session|otp))
+    |(?P<auth>(?<![a-z])auth|(?<![a-z])otp)
     |(?P<key>(?<![a-z])keys?|(?-i:(?<=[a-z])Key)|(?<=api)keys?|(?<=[a-z]{4})key))
     (?:[ _-]?(?:value|val|str|string|text|b64|base64|prod|production|dev|test|live|staging|\d{1,2}))?
     (?![a-z0-9])"""
@@ -415,7 +416,7 @@ _SECRET_KEY = re.compile(
     r"|rapidapi|partner|dev|test|live|prod|production|sandbox|personal|global)[ _-]?$|[a-z0-9]_$|\bx-[a-z-]{2,20}-$"
 )
 _COMMON_KEY = re.compile(
-    r"(?i)(?:cache|primary|foreign|sort|partition|group|dedup|idempotency|public|pub|registry|hot|map|dict|object|s3|mon|tur|don"
+    r"(?i)(?:cache|primary|foreign|sort|partition|group|dedup|idempotency|request|template|cluster|item|public|pub|registry|hot|map|dict|object|s3|mon|tur|don"
     r"|row|index|lock|event|routing|unique|duplicate|config|json|translation|i18n|message|bucket|file|known|next|page|whis|jo"
     r"|continuation|cancellation|composite|natural|sharding|shard|surrogate|gpg|host|with|by|the|for)[ _-]{0,2}$"
 )
@@ -545,7 +546,11 @@ _PLAIN = re.compile(r"[\w.:-]{5,64}")
 
 
 def _is_made_up(value: str, least: int, named: _Named) -> bool:
-    if len(value) < least or (len(value) < _LEAST_KEY and not _DIGIT.search(value)):
+    if (
+        len(value) < least
+        or (" " in value and named.kind != "cookie")
+        or (len(value) < _LEAST_KEY and not _DIGIT.search(value))
+    ):
         return False
     if not named.firm and _ID.fullmatch(value):
         return named.kind != "key" and len(value) >= _LEAST_KEY
@@ -568,8 +573,9 @@ _ORDINARY_TOKEN = re.compile(
 _CODE = re.compile(
     r"(?x)\$?[\w.:>-]{0,80}\(|[A-Za-z_][\w]{0,60}\["
     r"|[a-z_][A-Za-z_]{0,40}(?:(?:\.|->|::|\?\.)[A-Za-z_]{1,40}){1,8}(?:\[|\(|$)"
-    r"|\$[({A-Za-z_]|\$\$|\{\{?|<|%[({A-Z%]|@\{|!(?:Ref|Sub|vault|GetAtt|secret)|&[a-z]+$|\*[a-z]+$|\.{3}|…"
-    r"|~?\.{0,2}/(?:run|etc|home|usr|var|tmp|opt|Users|\.)|[A-Za-z]:\\|https?://|(?:vault|op|env|file|secret|arn|ssm|ref):"
+    r"|\$[({A-Za-z_]|\$\$|\{\{?|<|%[({A-Z%]|@\{|!(?:Ref|Sub|vault|GetAtt|secret)|&[a-z]{1,40}(?:\.\w{1,60})?\{?$|\*[a-z]+$|\.{3}|…"
+    r"|~?\.{0,2}/(?:run|etc|home|usr|var|tmp|opt|Users|\.)|[A-Za-z]:\\|https?://|(?:vault|op|env|file|secret|arn|ssm|ref|h1|sha\d{1,3}):"
+    r"|[\w./:-]{1,120}@sha256:|~?\.{0,2}(?:/[a-z][a-z0-9._-]{1,30}){2,20}(?:/|$)"
 )
 
 _DOCUMENTED = """
@@ -615,9 +621,7 @@ _LONG = re.compile(r"[^\s\"'`<>,;()]{13,65536}")
 _BARE = re.compile(r"[A-Za-z0-9_+/-]{20,65536}={0,2}")
 _RUN = re.compile(r"[A-Za-z0-9+]{12}")
 _IDS = re.compile(rf"(?i){_U}|(?<![a-z0-9])[0-9a-f]{{7,64}}(?![a-z0-9])|(?<![a-z0-9])[0-9]{{6,64}}")
-_KEPT = re.compile(
-    r"(?i)0[0-2][0-9a-hjkmnp-tv-z]{24}|AAAA[BCE][23]N[za][A-Za-z0-9+/=]{0,1024}|[\d_./+-]{0,1024}"
-)
+_KEPT = re.compile(r"(?i)0[0-2][0-9a-hjkmnp-tv-z]{24}|AAAA[BCE][23]N[za][A-Za-z0-9+/=]{0,1024}|[\d_./+-]{0,1024}")
 # Digests, package hashes and inline images say what they are just before.
 _DIGEST = re.compile(
     r"(?i)(?:sha-?\d{1,3}|h1|md5|integrity|etag|checksum|digest|blake2b?|hash)[\"']?[-:= \"'#]{1,4}$|/nix/store/$"

@@ -83,7 +83,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="orchestrator",
         description="Notices what coding agents get wrong again and again, and turns it into rules.",
-        epilog="`orchestrator COMMAND --help` describes one. Exit codes: 0 done, 1 error, 2 usage, 3 bug, 130 interrupted.",
+        epilog="`orchestrator COMMAND --help` describes one. "
+        "Exit codes: 0 done, 1 error, 2 usage, 3 bug, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"orchestrator {__version__}")
     common(parser, defaults=True)

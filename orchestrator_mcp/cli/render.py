@@ -19,12 +19,13 @@ from orchestrator_mcp.records.fields import Level
 from orchestrator_mcp.records.legacy import NOTICE
 from orchestrator_mcp.records.migration import Action, MigrationResult
 from orchestrator_mcp.records.pattern import Pattern, PatternReview
-from orchestrator_mcp.records.rule import RulesSuggested
+from orchestrator_mcp.records.rule import RulesSuggested, SuggestionView
 from orchestrator_mcp.records.session import SessionList, SessionView, StoreStatus
 from orchestrator_mcp.records.telemetry import AgentRank, AgentRanking, InvocationLogged, MetricLogged, Statistics
 from orchestrator_mcp.services.forgetting import Forgotten
 
 BAR = 20
+UNCUT = 1_000_000
 _COLOURS = {Level.HIGH: "31", Level.MEDIUM: "33", Level.LOW: "2"}
 
 
@@ -110,17 +111,19 @@ def _pattern(one: Pattern, most: int) -> str:
 
 @_text.register
 def _(result: RulesSuggested) -> str:
-    lines = []
-    for one in result.suggestions:
-        lines += [f"{_colour(one.priority.value, one.priority)}  {_clean(one.title)}", f"  for {_clean(one.target)}; "
-                  f"confidence {one.confidence.value}; {one.status}; {one.id[-6:]}",
-                  textwrap.indent(sanitize(one.draft), "  │ "), ""]  # fmt: skip
+    lines = [line for one in result.suggestions for line in _suggestion(one)]
     lines.append(result.next_step)
     if result.report:
         lines.append(f"Report: {result.report}")
     if result.next_cursor:
         lines.append(f"More: --cursor {result.next_cursor}")
     return "\n".join(lines)
+
+
+def _suggestion(one: SuggestionView) -> list[str]:
+    facts = f"for {_clean(one.target)}; confidence {one.confidence.value}; {one.status}; {one.id[-6:]}"
+    draft = textwrap.indent(sanitize(one.draft), "  │ ", lambda _: True)
+    return [f"{_colour(one.priority.value, one.priority)}  {_clean(one.title)}", f"  {facts}", draft, ""]
 
 
 @_text.register
@@ -209,12 +212,13 @@ def _rank(one: AgentRank) -> tuple[str, ...]:
 
 @_text.register
 def _(result: Statistics) -> str:
-    rows = [
-        (name, str(one["invocation_count"]), str(one["judged_count"]),
-         "" if one["success_rate"] is None else f"{one['success_rate']:.0%}", str(one["average_duration_seconds"] or ""))
-        for name, one in result.agents.items()
-    ]  # fmt: skip
+    rows = [(name, *_figures(one)) for name, one in result.agents.items()]
     return f"{result.total_invocations} invocations\n" + _table(("agent", "runs", "judged", "success", "mean s"), rows)
+
+
+def _figures(one: dict[str, Any]) -> tuple[str, ...]:
+    rate = "" if one["success_rate"] is None else f"{one['success_rate']:.0%}"
+    return str(one["invocation_count"]), str(one["judged_count"]), rate, str(one["average_duration_seconds"] or "")
 
 
 @_text.register
@@ -259,7 +263,8 @@ def _rule() -> str:
 
 
 def _width() -> int:
-    return shutil.get_terminal_size((100, 24)).columns
+    """The terminal's width; what goes into a file or a pipe is not cut."""
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else UNCUT
 
 
 def _colour(shown: str, level: Level) -> str:

@@ -8,6 +8,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Wi
 ID_PATTERN = r"^[0-7][0-9a-hjkmnp-tv-z]{25}$"
 """A lower-case ULID: 26 characters of Crockford's base 32, 128 bits."""
 
+OUR_OWN_FIELDS = frozenset(
+    {"id", "session_id", "request_id", "timestamp", "finished_at", "invocation_id", "parent_invocation_id"}
+    | {"pattern_id", "failure_id", "same_as", "content_sha256", "workflow_id_hash", "installation_hash"}
+)
+"""Fields that identify: random by nature, made by us or matched exactly, so redaction leaves them alone."""
+
 MAX_RECORD_BYTES = 256 * 1024
 """The longest line a stream accepts, its final newline included."""
 

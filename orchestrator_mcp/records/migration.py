@@ -85,6 +85,7 @@ class Manifest(Model):
     """`migration_backup/<id>/manifest.json`: all that a roll-forward or a rollback needs; the session has the same id.
 
     `session_files` are the hashes of the session's files as they arrived: whether it was written to since.
+    `work_root` is relative to the folder that holds `.orchestrator/`.
     """
 
     model_config = ConfigDict(extra="allow")

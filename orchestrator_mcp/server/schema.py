@@ -7,6 +7,9 @@ Schema = dict[str, Any]
 _BY_NAME = ("properties", "$defs", "patternProperties")  # here a key is somebody's name, so "title" may be one
 
 
+_UNTOLD = ("maxLength", "maxItems")  # no model counts characters; who exceeds a limit is told it by a sentence
+
+
 def without_titles(schema: Schema) -> Schema:
     """Drop the titles that pydantic makes up from names."""
     return {key: _inside(key, value) for key, value in schema.items() if key != "title" or isinstance(value, dict)}
@@ -23,7 +26,7 @@ def _inside(key: str, value: Any) -> Any:
 
 
 def for_arguments(schema: Schema) -> Schema:
-    """Shorten a tool's input schema: no titles, no references, and optional is said by `required` alone."""
+    """Shorten a tool's input schema: no titles, references or lengths, and optional is said by `required` alone."""
     definitions = schema.get("$defs", {})
     short = without_titles({key: value for key, value in schema.items() if key != "$defs"})
     short["properties"] = {name: _parameter(part, definitions) for name, part in short.get("properties", {}).items()}
@@ -42,7 +45,8 @@ def _parameter(part: Schema, definitions: Schema) -> Schema:
 
 def _resolved(part: Schema, definitions: Schema) -> Schema:
     """Put definitions where they are used. What a parameter says of itself wins over its type's docstring."""
-    part = {key: _resolved(value, definitions) if key == "items" else value for key, value in part.items()}
+    told = {key: value for key, value in part.items() if key not in _UNTOLD}
+    part = {key: _resolved(value, definitions) if key == "items" else value for key, value in told.items()}
     name = str(part.pop("$ref", "")).removeprefix("#/$defs/")
     definition = without_titles(definitions.get(name, {}))
     return {**{key: value for key, value in definition.items() if key != "description"}, **part}

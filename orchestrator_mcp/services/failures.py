@@ -44,15 +44,16 @@ def log_failure(
 
     Answers at once how often it was seen, in how many sessions, and the correction known for it.
     """
+    said = {"context": _filled("context", context), "feedback": _filled("feedback", feedback)}
+    known_category = check_category(category)
     failure = Failure(
+        **said,
         id=new_id(),
         timestamp=workspace.now(),
         session_id=workspace.session_id(),
         request_id=request_id,
         type=type,
-        context=_filled("context", context),
-        feedback=_filled("feedback", feedback),
-        category=check_category(category),
+        category=known_category,
         severity=severity,
         workflow_id=workflow_id,
         agent_name=agent_name,
@@ -109,8 +110,8 @@ def _known(workspace: Workspace, failure: Failure) -> KnownPattern:
 
 def _pattern(db: sqlite3.Connection, key: int, entry: Digest, own_id: str) -> KnownPattern:
     seen = queries.known(db, [key])
-    earlier = [line for line in queries.newest(db, [key], (None, None), 2) if line.record != own_id]
-    correction = earlier[0].value.get("feedback") if earlier else None
+    earlier = queries.newest_other(db, [key], own_id)
+    correction = earlier.value.get("feedback") if earlier else None
     return KnownPattern(
         id=pattern_id(entry.space, entry.key),
         state="new" if seen.n < MIN_FREQUENCY else "ongoing",

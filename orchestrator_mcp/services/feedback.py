@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from orchestrator_mcp import __version__
 from orchestrator_mcp.analysis.anonymize import anonymize_tool_feedback, verify_anonymization
 from orchestrator_mcp.analysis.extraction import WorkflowFacts, last_workflow_id, one_workflow, workflow_facts
-from orchestrator_mcp.errors import InvalidInputError
+from orchestrator_mcp.errors import InvalidInputError, StateConflictError
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.feedback import (
     FeedbackRecorded,
@@ -175,7 +175,12 @@ def _append(workspace: Workspace, entry: E, stated: Iterable[str]) -> E:
         earlier = next((record for record in records if record.request_id == entry.request_id), None)
         if earlier is not None:
             entry = earlier.model_copy(update={name: getattr(entry, name) for name in stated})
-    return stream.append(entry)
+    try:
+        return stream.append(entry)
+    except StateConflictError as error:  # the tool stream would name the hash, which tells the caller nothing
+        raise StateConflictError(
+            "This request id was already used to record other feedback. Use a new one for new answers."
+        ) from error
 
 
 def _guessed(facts: WorkflowFacts, answers: Answers, mode: FeedbackMode) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Migration: legacy files become one session, and come back if a person wants them to."""
 
+import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +15,7 @@ from orchestrator_mcp.records.legacy import LegacyKind
 from orchestrator_mcp.records.migration import Action, Manifest, MigrationResult, PlannedFile, Survey
 from orchestrator_mcp.storage import migration as disk
 from orchestrator_mcp.storage import rollback as disk_rollback
-from orchestrator_mcp.storage.files import read_small
+from orchestrator_mcp.storage.files import read_small, refusals
 from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.lines import parse_object, read_lines
 from orchestrator_mcp.storage.manifests import completed
@@ -44,7 +46,7 @@ def migrate_state(workspace: Workspace, *, dry_run: DryRun = True) -> MigrationR
         return _planned(workspace)
     workspace.store()
     workspace.redact({})  # the key is made under the store lock, which is taken next
-    with workspace.locks.of(workspace.paths.orchestrator_dir).held():
+    with _held(workspace, "migrating into"):
         return _migrate(workspace)
 
 
@@ -61,7 +63,7 @@ def rollback(workspace: Workspace, *, force: bool = False) -> MigrationResult:
     """
     workspace.store()
     paths, locks = workspace.paths, workspace.locks
-    with locks.of(paths.orchestrator_dir).held():
+    with _held(workspace, "rolling back in"):
         _, warnings = disk.recover_locked(paths, locks)
         migrations = completed(paths)
         if not migrations:
@@ -75,6 +77,14 @@ def rollback(workspace: Workspace, *, force: bool = False) -> MigrationResult:
         workspace, Action.ROLLED_BACK, session_id=manifest.session_id, files=_returned(manifest), warnings=warnings,
         next_step="The legacy files are where they were. `orchestrator migrate` moves them again.",
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _held(workspace: Workspace, doing: str) -> Iterator[None]:
+    """The store lock, for as long as it takes."""
+    store = workspace.paths.orchestrator_dir
+    with workspace.locks.of(store).held(), refusals(doing, store):
+        yield
 
 
 def _is_idle(workspace: Workspace) -> bool:
@@ -143,15 +153,17 @@ def _arrived(workspace: Workspace, found: Survey, session_id: str) -> tuple[Mani
             )
         manifest = _manifest(workspace, found, session_id, hashes)
         disk.commit(paths, manifest)
-    except OrchestratorError:
-        disk.recover_locked(paths, workspace.locks)
+    except (OrchestratorError, OSError):
+        with contextlib.suppress(OrchestratorError, OSError):  # else the next command tidies up
+            disk.recover_locked(paths, workspace.locks)
         raise
     return manifest, warnings
 
 
 def _moved(workspace: Workspace, manifest: Manifest) -> list[str]:
     try:
-        return disk.complete(workspace.paths, manifest)
+        with refusals("moving originals to", workspace.paths.backup_dir()):
+            return disk.complete(workspace.paths, manifest)
     except OrchestratorError as error:
         raise MigrationError(
             f"Session {manifest.session_id} is complete, but not all originals are in the backup yet: {error} "
@@ -165,7 +177,7 @@ def _manifest(workspace: Workspace, found: Survey, session_id: str, hashes: dict
         session_id=session_id,
         created_at=workspace.now(),
         version=__version__,
-        work_root="." if paths.work_root == paths.base_dir else str(paths.work_root),
+        work_root=os.path.relpath(paths.work_root, paths.base_dir),
         originals=[one for entry in found.entries for one in entry.originals],
         session_files=hashes,
         becomes_current=not _conflicts(workspace, found),

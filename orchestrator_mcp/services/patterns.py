@@ -187,8 +187,11 @@ def title_of(found: Found, texts: Sequence[str]) -> str:
 
 
 def texts_of(lines: Sequence[queries.Located]) -> list[tuple[str, str]]:
-    """The record id and the text of each line that has one."""
-    return [(line.record, text) for line in lines if (text := text_of(line.stream, line.value))]
+    """Record id and text of each line, no two with the same text; newest first, as the lines are."""
+    different: dict[str, str] = {}
+    for line in lines:
+        different.setdefault(text_of(line.stream, line.value), line.record)
+    return [(record, text) for text, record in different.items() if text]
 
 
 def _advice(found: Found) -> str:

@@ -21,8 +21,8 @@ def self_review(
         [
             f"Before you finish{f' “{task}”' if task.strip() else ''}, review your own work:",
             "",
-            "1. Which commands failed, which corrections did a person give you, which assumption was wrong? Call "
-            "log_failure for each that is not logged yet, in the words of the error, with the correction.",
+            "1. Which commands failed, which corrections did a person give you, which assumption was wrong?",
+            "   Call log_failure for each that is not logged yet, in the words of the error, with the correction.",
             "2. Which of the recurring patterns below did you run into again? Say so, and why the rule did not help.",
             "3. Call record_feedback: what went well, what was hard, what was learned, what to improve.",
             "4. Call suggest_rules if a pattern below deserves a rule. A person approves it, not you.",

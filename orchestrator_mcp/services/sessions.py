@@ -79,8 +79,8 @@ def new_session(workspace: Workspace, *, label: str | None = None) -> SessionVie
 
 def switch_session(workspace: Workspace, session_id: str) -> SessionView:
     """Make a session current: the default for short-lived processes, such as the command line."""
-    workspace.store()
     chosen = resolve(workspace, session_id)
+    workspace.store()
     workspace.sessions.set_current_session(chosen)
     return _view(workspace, chosen, workspace.sessions.last_activity(chosen), current=True)
 

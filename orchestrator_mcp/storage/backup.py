@@ -90,7 +90,9 @@ def _stash_one(work: Path, part: list[Original], kept: Path) -> str | None:
     else:
         _move(work / name, kept / name, part, kept / f".{name}.part")
     _settle(kept, part)
-    return None
+    if is_intact(kept, part):
+        return None
+    return f"{name} was written while it was moved; what was added is only in the backup, at {kept / name}."
 
 
 def _restore_one(work: Path, part: list[Original], backup: Path) -> str | None:
@@ -122,6 +124,7 @@ def _put_aside(path: Path, folder: Path) -> str | None:
 def _move(source: Path, target: Path, part: list[Original], through: Path) -> None:
     """Move within a file system by rename; to another by copy, rename and removal; the new name is durable first."""
     with refusals("moving", source):
+        remove_tree(through)  # what an earlier attempt left
         try:
             _rename(source, target)
         except OSError as error:
@@ -148,7 +151,6 @@ def _rename(source: Path, target: Path) -> None:
 
 
 def _copy_tree(source: Path, target: Path, part: list[Original]) -> None:
-    remove_tree(target)
     for one in part:
         beneath = one.path[len(part[0].path) :].lstrip("/")
         if one.kind is EntryKind.FOLDER:

@@ -1,5 +1,6 @@
 """Erasure: the one place that changes history, for the secret that slipped through."""
 
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -59,7 +60,7 @@ def erase(paths: OrchestratorPaths, locks: Locks, change: Change, change_bytes: 
 def _rewrite(path: Path, change: Change, change_bytes: ChangeBytes) -> bool:
     old = read_small(path, _LARGEST) or b""
     if path.suffix == ".jsonl":
-        new = b"".join(_changed_line(line, change, change_bytes) for line in old.splitlines(keepends=True))
+        new = b"".join(_changed_line(line, change, change_bytes) for line in re.findall(rb"[^\n]*\n|[^\n]+", old))
     else:
         new = change_bytes(old)
     if new == old:

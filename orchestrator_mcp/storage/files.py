@@ -55,7 +55,11 @@ def open_plain(path: Path, flags: int) -> int:
     """
     with refusals("opening", path):
         fd = os.open(path, flags | _SAFE, FILE_MODE)
-    info = os.fstat(fd)
+        try:
+            info = os.fstat(fd)
+        except BaseException:
+            os.close(fd)
+            raise
     if stat.S_ISREG(info.st_mode) and info.st_nlink <= 1:
         return fd
     os.close(fd)
@@ -64,7 +68,7 @@ def open_plain(path: Path, flags: int) -> int:
 
 
 def make_folder(path: Path) -> None:
-    """Create a private folder, and its missing parents below an existing one."""
+    """Create a private folder, and its missing parents below an existing one; a new name is durable at once."""
     with refusals("creating", path):
         _make_private(path)
     if path.is_symlink():
@@ -72,11 +76,14 @@ def make_folder(path: Path) -> None:
 
 
 def _make_private(path: Path) -> None:
+    if path.is_dir():
+        return
     try:
         path.mkdir(mode=FOLDER_MODE, exist_ok=True)
     except FileNotFoundError:
         _make_private(path.parent)
         path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    sync_folder(path.parent)  # else a power loss takes the folder, and all that was synced inside it
 
 
 def write_all(fd: int, data: bytes, offset: int) -> None:
@@ -126,6 +133,11 @@ def replace_file(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
         except BaseException:
             staged.unlink(missing_ok=True)
             raise
+
+
+def is_staged(name: str) -> bool:
+    """Whether a name is one that `replace_file` gives while it writes; a killed process leaves it behind."""
+    return name.startswith(".") and name.endswith(".tmp")
 
 
 def read_small(path: Path, limit: int = 1 << 20) -> bytes | None:

@@ -14,10 +14,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orchestrator_mcp.errors import StorageError, UnsafePathError, WorkspaceBusyError
+from orchestrator_mcp.errors import NotFoundError, StorageError, UnsafePathError, WorkspaceBusyError
 from orchestrator_mcp.records.digest import Digest
 
-from .files import make_folder
+from .files import make_folder, open_plain
 from .lines import Line, parse_object, read_lines
 from .locks import FolderLock
 
@@ -54,6 +54,10 @@ class Source(NamedTuple):
 Digester = Callable[[str, dict[str, Any]], Iterable[Digest]]
 
 
+_INHERITED: list[sqlite3.Connection] = []
+"""Connections of a parent process, kept from being closed in a forked child."""
+
+
 class Index:
     """The cache over all streams.
 
@@ -71,6 +75,7 @@ class Index:
         self._lock = lock
         self._guard = threading.Lock()
         self._db: sqlite3.Connection | None = None
+        self._pid = os.getpid()
 
     @contextlib.contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
@@ -115,21 +120,39 @@ class Index:
             self._close()
 
     def _connected(self) -> sqlite3.Connection:
+        if self._db is not None and self._pid != os.getpid():
+            _INHERITED.append(self._db)  # closing it here would take the parent's locks away
+            self._db = None
         if self._db is None:
-            self._db = self._connect()
+            self._db, self._pid = self._connect(), os.getpid()
         return self._db
 
     def _connect(self) -> sqlite3.Connection:
         if self._path is None:
-            return _lay_out(_plain_connection(":memory:"), self._version)
-        make_folder(self._path.parent)
-        _refuse_strange(self._path)
+            return self._in_memory()
+        try:
+            return self._on_disk(self._path)
+        except (UnsafePathError, WorkspaceBusyError):
+            raise
+        except (StorageError, OSError, sqlite3.OperationalError) as error:
+            if "locked" in str(error):
+                raise
+            return self._in_memory()  # a read-only or full disk is no reason not to answer
+
+    def _in_memory(self) -> sqlite3.Connection:
+        return _lay_out(_plain_connection(":memory:"), self._version)
+
+    def _on_disk(self, path: Path) -> sqlite3.Connection:
+        make_folder(path.parent)
+        _refuse_strange(path)
         with self._lock.held():  # of many processes one lays it out
             try:
-                return self._shared(self._path)
-            except sqlite3.DatabaseError:  # damaged, of another version, or no database at all
-                _unlink(self._path)
-                return self._shared(self._path)
+                return self._shared(path)
+            except sqlite3.DatabaseError as error:  # damaged, of another version, or no database at all
+                if "locked" in str(error):
+                    raise  # by another process, for which it is good enough
+                _unlink(path)
+                return self._shared(path)
 
     def _shared(self, path: Path) -> sqlite3.Connection:
         db = _plain_connection(str(path))
@@ -142,9 +165,11 @@ class Index:
             raise
 
     def _discard(self) -> None:
+        """Under the store lock, lest another process's new database loses its journal."""
         self._close()
         if self._path is not None:
-            _unlink(self._path)
+            with contextlib.suppress(StorageError, WorkspaceBusyError, OSError), self._lock.held():
+                _unlink(self._path)
 
     def _close(self) -> None:
         if self._db is not None:
@@ -247,14 +272,14 @@ def _take_in(db: sqlite3.Connection, source: Source, digest: Digester) -> bool:
     known = _known(db, source.path)
     try:
         info = source.path.lstat()
-    except FileNotFoundError:
+        if known is not None and known.is_unchanged(info):
+            return False
+        head = _head(source.path)
+    except (FileNotFoundError, NotADirectoryError, NotFoundError):
         if known is not None:
             with _writing(db):
                 _drop_file(db, known.id)
         return False
-    if known is not None and known.is_unchanged(info):
-        return False
-    head = _head(source.path)
     grown = known if known is not None and known.has_only_grown(info, head) else None
     start = grown.offset if grown else 0
     lines = list(islice(read_lines(source.path, start), _BATCH))
@@ -281,7 +306,7 @@ def _prepare(line: Line, stream: str, digest: Digester) -> _Prepared | None:
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:  # never through a link, never waiting for a pipe
         return file.read(64)
 
 

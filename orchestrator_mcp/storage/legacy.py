@@ -11,9 +11,9 @@ from pathlib import Path
 from orchestrator_mcp.errors import OrchestratorError, UnsafePathError
 from orchestrator_mcp.records.legacy import FAMILIAR, LEGACY_FILES, LegacyFile, LegacyKind
 
-from .files import read_small
+from .files import open_plain, read_small, refusals
 from .index import Source
-from .lines import parse_object, read_lines
+from .lines import parse_object
 
 _LARGEST_STATE = 64 << 20
 _ENOUGH = 20
@@ -106,9 +106,14 @@ def _is_ours(row: LegacyFile, path: Path) -> bool:
         return _fits(row, read_small(path, _LARGEST_STATE) or b"")
     if row.kind is LegacyKind.CHECKPOINTS:
         return _holds_checkpoints(row, path)
-    if path.stat().st_size == 0:
-        return True
-    return any(_fits(row, line.data) for line in islice(read_lines(path), _ENOUGH))
+    lines = _first_lines(path)
+    return not lines or any(_fits(row, line) for line in lines)
+
+
+def _first_lines(path: Path) -> list[bytes]:
+    """The first lines that are not blank; an only one may lack its newline."""
+    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file, refusals("reading", path):
+        return [line for line in islice(file, _ENOUGH) if line.strip()]
 
 
 def _holds_checkpoints(row: LegacyFile, folder: Path) -> bool:

@@ -7,6 +7,7 @@ exists, which the next appender heals. Files never shrink, except back to where 
 import base64
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from .files import open_plain, refusals, sync_folder, write_all
 from .locks import FolderLock
 
 _CHUNK = 1 << 20
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Line(NamedTuple):
@@ -47,9 +49,11 @@ def encode_line(value: dict[str, Any]) -> bytes:
 
 
 def parse_object(data: bytes) -> dict[str, Any] | None:
-    """The JSON object in one line, or None if it is none."""
+    """The JSON object in one line, or None if it is none. A lone surrogate, which no text may hold, becomes `?`."""
     try:
         value = json.loads(data)
+        if _SURROGATE.search(data):
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -75,6 +79,16 @@ def read_lines(path: Path, start: int = 0, end: int | None = None) -> Iterator[L
             offset += len(data)
 
 
+class _Descriptor:
+    """An open file, closed when nobody uses it any more: one thread may sync it while another opens its successor."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        os.close(self.number)
+
+
 class LineFile:
     """One file of JSON lines that many processes append to.
 
@@ -86,8 +100,8 @@ class LineFile:
     def __init__(self, path: Path, lock: FolderLock) -> None:
         self.path = path
         self.lock = lock
-        self._fd: int | None = None
-        self._name_is_new = False
+        self._open: _Descriptor | None = None
+        self._name_is_synced = False
 
     def append(self, data: bytes) -> int:
         """Append one encoded line under the lock; returns where it begins."""
@@ -96,15 +110,22 @@ class LineFile:
 
     def append_locked(self, data: bytes) -> int:
         """Append while the caller holds the lock: heal the tail, write at the known end, cut back on failure."""
-        fd = self._current()
         with refusals("appending to", self.path):
+            fd = self._current()
             end = self._healed_end(fd)
             try:
                 write_all(fd, data, end)
             except BaseException:
-                os.ftruncate(fd, end)
+                if os.fstat(fd).st_size < end + len(data):  # a whole line may have been read by now: it stays
+                    os.ftruncate(fd, end)
                 raise
         return end
+
+    def heal_locked(self) -> None:
+        """Finish or blank a torn tail while the caller holds the lock, so that what it then reads is all there is."""
+        if self.size():
+            with refusals("healing", self.path):
+                self._healed_end(self._current())
 
     def sync(self) -> None:
         """Push what was appended to the disk.
@@ -113,13 +134,14 @@ class LineFile:
             UncertainWriteError: if that fails. It is not tried again: after a failed sync the kernel may have
                 dropped the pages, and a second success would prove nothing.
         """
-        if self._fd is None:
+        file = self._open
+        if file is None:
             return
         try:
-            getattr(os, "fdatasync", os.fsync)(self._fd)
-            if self._name_is_new:
+            getattr(os, "fdatasync", os.fsync)(file.number)
+            if not self._name_is_synced:  # whoever made the file may have died before its name was on the disk
                 sync_folder(self.path.parent)
-                self._name_is_new = False
+                self._name_is_synced = True
         except OSError as error:
             raise UncertainWriteError(
                 f"{self.path} was written, but the disk did not confirm it ({os.strerror(error.errno or 0)}). "
@@ -128,24 +150,22 @@ class LineFile:
 
     def size(self) -> int:
         """The file's length in bytes; 0 if it does not exist."""
-        try:
-            return os.stat(self.path, follow_symlinks=False).st_size
-        except FileNotFoundError:
-            return 0
+        with refusals("looking at", self.path):
+            try:
+                return os.stat(self.path, follow_symlinks=False).st_size
+            except FileNotFoundError:
+                return 0
 
     def close(self) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        self._open = None
 
     def _current(self) -> int:
         """A descriptor of the file that has the path now; it may have been rotated since we opened it."""
-        if self._fd is not None and not self._is_still(self._fd):
-            self.close()
-        if self._fd is None:
-            self._fd = open_plain(self.path, os.O_RDWR | os.O_CREAT)
-            self._name_is_new = os.fstat(self._fd).st_size == 0
-        return self._fd
+        if self._open is not None and self._is_still(self._open.number):
+            return self._open.number
+        self._name_is_synced = False
+        self._open = _Descriptor(open_plain(self.path, os.O_RDWR | os.O_CREAT))
+        return self._open.number
 
     def _is_still(self, fd: int) -> bool:
         mine = os.fstat(fd)
@@ -162,10 +182,15 @@ class LineFile:
         return self._heal(fd, end)
 
     def _heal(self, fd: int, end: int) -> int:
-        """Finish or blank the torn tail of a dead writer. The file never shrinks, so readers' offsets hold."""
+        """Finish or blank the torn tail of a dead writer. The file never shrinks, so readers' offsets hold.
+
+        A fragment that begins with a blank is what a healer killed half-way left: were its rest an object by
+        chance, it would still be no record.
+        """
         start = _line_start(fd, end)
         fragment = os.pread(fd, end - start, start)
-        if parse_object(fragment) is None and fragment.strip(b" "):
+        whole = fragment.startswith(b"{") and parse_object(fragment) is not None
+        if not whole and fragment.strip(b" "):
             self._quarantine(fragment, start)
             write_all(fd, b" " * len(fragment), start)
         write_all(fd, b"\n", end)
@@ -185,6 +210,7 @@ class LineFile:
             os.ftruncate(fd, end)
             write_all(fd, line, end)
             os.fsync(fd)
+            sync_folder(self.path.parent)
         finally:
             os.close(fd)
 

@@ -12,7 +12,7 @@ from filelock import lock_descriptor, unlock_descriptor
 
 from orchestrator_mcp.errors import WorkspaceBusyError
 
-from .files import open_plain
+from .files import open_plain, refusals
 
 FIRST_WAIT = 50e-6
 LONGEST_WAIT = 1e-3
@@ -43,9 +43,13 @@ class FolderLock:
         Raises:
             WorkspaceBusyError: if it was not free within the deadline.
             NotFoundError: if the folder is gone.
+            StorageError: if the operating system refuses.
         """
         if self._pid != os.getpid():
-            self._start_over()  # a forked child shares its parent's descriptor, which would exclude nobody
+            # A forked child shares its parent's descriptor, which would exclude nobody; kept open, it would hold the
+            # lock on after its parent was killed.
+            self._drop()
+            self._start_over()
         until = time.monotonic() + self.deadline
         if not self._threads.acquire(timeout=self.deadline):
             raise self._busy()
@@ -54,7 +58,7 @@ class FolderLock:
             try:
                 yield
             finally:
-                unlock_descriptor(fd)
+                self._release(fd)
         finally:
             self._threads.release()
 
@@ -66,11 +70,17 @@ class FolderLock:
     def _acquire(self, until: float) -> int:
         while True:
             fd = self._fd if self._fd is not None else self._open()
-            self._wait(fd, until)
-            if self._is_still(fd):
-                return fd
+            with refusals("locking", self.path):
+                self._wait(fd, until)
+                if self._is_still(fd):
+                    return fd
+            self._drop()  # which gives the lock back too
+
+    def _release(self, fd: int) -> None:
+        try:
             unlock_descriptor(fd)
-            self._drop()
+        except OSError:
+            self._drop()  # closing gives it back as well, and what was done under it is done
 
     def _open(self) -> int:
         self._fd = open_plain(self.path, os.O_RDWR | os.O_CREAT)

@@ -31,7 +31,18 @@ _LARGEST_MANIFEST = 64 << 20
 def completed(paths: OrchestratorPaths) -> list[Manifest]:
     """The migrations of this work tree that are in use, oldest first."""
     every = [read_manifest(backup / DONE) for backup in backups(paths) if (backup / DONE).exists()]
-    return [one for one in every if paths.base_dir / one.work_root == paths.work_root]
+    return [one for one in every if work_of(paths, one) == paths.work_root]
+
+
+def work_of(paths: OrchestratorPaths, manifest: Manifest) -> Path:
+    """The work tree of a migration, also where project and work tree were moved together since."""
+    return Path(os.path.normpath(paths.base_dir / manifest.work_root))
+
+
+def is_unfinished(backup: Path) -> bool:
+    """Whether something is still to be done here; with nothing in it, that is to remove it."""
+    names = set(os.listdir(backup))
+    return not names or bool(names & {PENDING, UNDOING})
 
 
 def backup_of(paths: OrchestratorPaths, session_id: str) -> Path:
@@ -72,9 +83,9 @@ def read_manifest(path: Path) -> Manifest:
         ) from error
 
 
-def mark(paths: OrchestratorPaths) -> None:
-    """Write the marker, last: it names the migrations whose originals are in the backup."""
-    done = [backup.name for backup in backups(paths) if (backup / DONE).exists()]
+def mark(paths: OrchestratorPaths, finishing: Path | None = None) -> None:
+    """Write the marker: it names the migrations whose originals are in the backup, `finishing` among them."""
+    done = [backup.name for backup in backups(paths) if backup == finishing or (backup / DONE).exists()]
     marker = paths.migration_marker()
     wanted = json.dumps({"migrations": done}).encode() + b"\n" if done else None
     if read_small(marker) == wanted:

@@ -10,9 +10,22 @@ from orchestrator_mcp.records.migration import EntryKind, LegacyEntry, Manifest,
 
 from .arrival import arrive
 from .backup import ORIGINALS, copy_file, remove_tree, stash
-from .files import FILE_MODE, make_folder, sync_folder, write_new
+from .files import FILE_MODE, make_folder, refusals, sync_folder, write_new
 from .locks import FolderLock, Locks
-from .manifests import DONE, PENDING, UNDOING, backup_of, backups, mark, read_manifest, rename, stage_of, stages
+from .manifests import (
+    DONE,
+    PENDING,
+    UNDOING,
+    backup_of,
+    backups,
+    is_unfinished,
+    mark,
+    read_manifest,
+    rename,
+    stage_of,
+    stages,
+    work_of,
+)
 from .paths import OrchestratorPaths
 from .rollback import undo
 from .sessions import SessionManager
@@ -60,20 +73,18 @@ def commit(paths: OrchestratorPaths, manifest: Manifest) -> None:
 def complete(paths: OrchestratorPaths, manifest: Manifest) -> list[str]:
     """After the commit: move the originals into the backup, and mark the migration done. Can be repeated at will."""
     backup = backup_of(paths, manifest.session_id)
-    problems = stash(manifest, paths.base_dir / manifest.work_root, backup)
+    problems = stash(manifest, work_of(paths, manifest), backup)
     sessions = SessionManager(paths)
     if manifest.becomes_current and sessions.get_current_session() is None and sessions.exists(manifest.session_id):
         sessions.set_current_session(manifest.session_id)
+    mark(paths, finishing=backup)
     rename(backup / PENDING, backup / DONE)
-    mark(paths)
     return problems
 
 
 def unfinished(paths: OrchestratorPaths) -> bool:
-    """Whether a migration or a rollback is under way, or was cut short. Cheap: two listings."""
-    return bool(list(stages(paths))) or any(
-        (backup / name).exists() for backup in backups(paths) for name in (PENDING, UNDOING)
-    )
+    """Whether a migration or a rollback is under way, or was cut short. Cheap: a few listings."""
+    return any(stages(paths)) or any(is_unfinished(backup) for backup in backups(paths))
 
 
 def recover(paths: OrchestratorPaths, locks: Locks) -> list[str]:
@@ -86,7 +97,7 @@ def recover(paths: OrchestratorPaths, locks: Locks) -> list[str]:
         return []
     lock = FolderLock(paths.lock_file(), deadline=0.0)
     try:
-        with lock.held():
+        with lock.held(), refusals("finishing a migration in", paths.orchestrator_dir):
             return recover_locked(paths, locks)[1]
     except WorkspaceBusyError:
         return []
@@ -101,13 +112,14 @@ def recover_locked(paths: OrchestratorPaths, locks: Locks) -> tuple[list[Manifes
     finished, warnings = [], []
     for backup in backups(paths):
         if (backup / UNDOING).exists():
-            warnings += undo(paths, locks, read_manifest(backup / UNDOING), backup)
+            warnings += undo(paths, locks, _durable(paths, backup, UNDOING), backup)
         elif _has_arrived(paths, backup):
-            finished.append(read_manifest(backup / PENDING))
+            finished.append(_durable(paths, backup, PENDING))
             warnings += complete(paths, finished[-1])
-        elif (backup / PENDING).exists() or not any(backup.iterdir()):
+        elif is_unfinished(backup):
             remove_tree(backup)
     for stage in stages(paths):
+        sync_folder(stage.parent)  # else a rename that brought it here could be undone when half of it is gone
         remove_tree(stage)
     mark(paths)
     return finished, warnings
@@ -121,6 +133,19 @@ def _copy(work: Path, one: Original, target: Path) -> None:
         raise MigrationError(
             f"{one.path} was written while it was copied. Nothing was moved. End what writes it; try again."
         )
+
+
+def _durable(paths: OrchestratorPaths, backup: Path, name: str) -> Manifest:
+    """The manifest of what was cut short, once all that was renamed so far is sure to stay.
+
+    A killed process may have renamed without syncing, and nothing may be built on names that can still vanish.
+    """
+    manifest = read_manifest(backup / name)
+    ours = (paths.base_dir, paths.orchestrator_dir, paths.sessions_dir(), paths.tmp_dir(), backup.parent, backup)
+    for folder in (*ours, backup / ORIGINALS, work_of(paths, manifest)):
+        if folder.is_dir():
+            sync_folder(folder)
+    return manifest
 
 
 def _has_arrived(paths: OrchestratorPaths, backup: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from os.path import exists, isfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,9 +27,10 @@ def find_repo_root(start: Path, home: Path | None = None) -> Path:
     """
     fallback = None
     for folder in _upwards(start, home):
-        if (folder / DIRECTORY / META).is_file() or (folder / ".git").exists():
+        # os.path answers no, where pathlib raises, to a folder that we may not look into
+        if isfile(folder / DIRECTORY / META) or exists(folder / ".git"):
             return folder
-        if fallback is None and (folder / "workflow.yaml").is_file():
+        if fallback is None and isfile(folder / "workflow.yaml"):
             fallback = folder
     return fallback or start
 
@@ -41,15 +43,23 @@ def find_roots(environ: Mapping[str, str], cwd: Path, root: str | None = None) -
     """
     named = root or environ.get("ORCHESTRATOR_ROOT")
     if named:
-        work = (cwd / Path(named).expanduser()).resolve()
-        if not work.is_dir():
-            raise InvalidInputError(f"The root {named} is not a folder. Name an existing one with --root.")
+        work = _named_folder(cwd, named)
+        if work is None:
+            raise InvalidInputError(f"The root {named!r} is not a folder. Name an existing one with --root.")
         return Roots(_main_worktree(work), work)
     project = environ.get("CLAUDE_PROJECT_DIR")
     start = (cwd / project) if project and (cwd / project).is_dir() else cwd
     home = environ.get("HOME") or environ.get("USERPROFILE")
     work = find_repo_root(start.resolve(), Path(home).resolve() if home else None)
     return Roots(_main_worktree(work), work)
+
+
+def _named_folder(cwd: Path, named: str) -> Path | None:
+    try:
+        folder = (cwd / Path(named).expanduser()).resolve()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError, ValueError):  # an unknown ~user, a NUL, a name far too long
+        return None
 
 
 def _upwards(start: Path, home: Path | None) -> Iterator[Path]:

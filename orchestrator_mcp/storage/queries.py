@@ -1,7 +1,7 @@
 """Questions to the index: how often, where, when, and the lines that say so."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,10 +14,6 @@ _COUNTS = """
  COUNT(*) - SUM(retry), SUM(retry), COUNT(DISTINCT session), COUNT(DISTINCT workflow), COUNT(DISTINCT agent),
  COUNT(DISTINCT COALESCE(-workflow, session)), SUM(severity = 0), SUM(severity = 1), SUM(severity = 2),
  MIN(ts), MAX(ts)"""
-
-
-_REPEATS = 10
-"""How many lines are looked at for one that differs from those before it."""
 
 
 class Tally(NamedTuple):
@@ -100,7 +96,8 @@ def known(db: sqlite3.Connection, key_ids: Sequence[int]) -> Known:
     """What the whole history says of a kind, without reading its entries."""
     marks = ",".join("?" * len(key_ids))
     row = db.execute(
-        "SELECT COALESCE(SUM(n - retries), 0), COALESCE(SUM(retries), 0), COUNT(DISTINCT session), MIN(first), MAX(last)"
+        "SELECT COALESCE(SUM(n - retries), 0), COALESCE(SUM(retries), 0), COUNT(DISTINCT session),"
+        " MIN(first), MAX(last)"
         f" FROM tallies WHERE key IN ({marks})",
         tuple(key_ids),
     ).fetchone()
@@ -158,27 +155,28 @@ def common_category(db: sqlite3.Connection, keys: Sequence[int]) -> str | None:
 
 
 def newest(db: sqlite3.Connection, keys: Sequence[int], span: Span, limit: int) -> list[Located]:
-    """The newest lines of some keys, read from their files, no two with the same text."""
+    """The newest lines of some keys, read from their files."""
     where, values = _where(span, None)
     marks = ",".join("?" * len(keys))
     rows = db.execute(
-        "SELECT files.path, files.stream, entries.record, entries.offset, hash FROM entries"
+        "SELECT files.path, files.stream, entries.record, entries.offset FROM entries"
         f" JOIN files ON files.id = entries.file WHERE key IN ({marks}) AND hit AND {where}"
         " ORDER BY ts DESC, entries.record DESC LIMIT ?",
-        (*keys, *values, limit * _REPEATS),
+        (*keys, *values, limit),
     ).fetchall()
-    different = {row[4]: row[:4] for row in reversed(rows)}
-    chosen = list(reversed(different.values()))[:limit]
-    return [found for row in chosen if (found := _read(*row))]
+    return [found for row in rows if (found := _read(*row))]
 
 
-def locate(db: sqlite3.Connection, record: str) -> list[tuple[Path, int]]:
-    """Where the lines of a record are, as far as the index knows it."""
-    rows: Iterable[tuple[str, int]] = db.execute(
-        "SELECT DISTINCT files.path, entries.offset FROM entries JOIN files ON files.id = entries.file WHERE record = ?",
-        (record,),
-    )
-    return [(Path(path), offset) for path, offset in rows]
+def newest_other(db: sqlite3.Connection, keys: Sequence[int], record: str) -> Located | None:
+    """The newest line of some keys that is not of this record."""
+    marks = ",".join("?" * len(keys))
+    row = db.execute(
+        "SELECT files.path, files.stream, entries.record, entries.offset FROM entries"
+        f" JOIN files ON files.id = entries.file WHERE key IN ({marks}) AND entries.record <> ?"
+        " ORDER BY ts DESC LIMIT 1",
+        (*keys, record),
+    ).fetchone()
+    return None if row is None else _read(*row)
 
 
 def _read(path: str, stream: str, record: str, offset: int) -> Located | None:

@@ -8,7 +8,7 @@ from orchestrator_mcp.records.migration import Manifest
 from .backup import DISPLACED, ORIGINALS, is_intact, remove_tree, restore
 from .files import make_folder, read_small, refusals, sync_folder
 from .locks import Locks
-from .manifests import DONE, UNDOING, UNDONE, backup_of, mark, rename, stage_of
+from .manifests import DONE, UNDOING, UNDONE, backup_of, mark, rename, stage_of, work_of
 from .paths import OrchestratorPaths
 from .survey import hash_file
 
@@ -19,7 +19,7 @@ _LOCK = "lock"
 
 def obstacles(paths: OrchestratorPaths, manifest: Manifest) -> list[str]:
     """What a rollback would set aside: sentences, none if it brings back exactly what was."""
-    work, kept = paths.base_dir / manifest.work_root, backup_of(paths, manifest.session_id) / ORIGINALS
+    work, kept = work_of(paths, manifest), backup_of(paths, manifest.session_id) / ORIGINALS
     session = paths.for_session(manifest.session_id).session_dir()
     found = []
     if session.is_dir() and _written_since(session, manifest):
@@ -42,17 +42,17 @@ def roll_back(paths: OrchestratorPaths, locks: Locks, manifest: Manifest) -> lis
 
 def undo(paths: OrchestratorPaths, locks: Locks, manifest: Manifest, backup: Path) -> list[str]:
     """What follows that rename, from wherever a crash left it."""
-    warnings = restore(manifest, paths.base_dir / manifest.work_root, backup)
+    warnings = restore(manifest, work_of(paths, manifest), backup)
     _retire(paths, locks, manifest.session_id, backup)
     retired = backup / RETIRED
     written = retired.is_dir() and _written_since(retired, manifest)
     if written:
         warnings.append(f"The session had been written to since it was migrated. It is kept in {retired}.")
+    mark(paths)
     if written or (backup / DISPLACED).exists():
         rename(backup / UNDOING, backup / UNDONE)
     else:
         _sweep(paths, backup)
-    mark(paths)
     return warnings
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConflictError
+from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConflictError, StorageError, UnsafePathError
 from orchestrator_mcp.records.session import Session
 
 from .arrival import arrive, staging
-from .files import read_small, replace_file, write_new
+from .files import read_small, refusals, replace_file, write_new
 from .ids import id_of, new_id
 from .lines import encode_line, read_lines
 from .paths import OrchestratorPaths
@@ -61,13 +61,23 @@ class SessionManager:
             client_session=client_session,
             label=label,
         )
+        data = encode_line(session.model_dump(mode="json", exclude_none=True))
+        try:
+            self._arrive(session_id, data)
+        except NotFoundError:  # the stage was swept away by another process that cleaned up
+            self._arrive(session_id, data)
+        return session_id
+
+    def _arrive(self, session_id: str, data: bytes) -> None:
         with staging(self.paths.tmp_dir()) as stage:
-            write_new(stage / "meta.json", encode_line(session.model_dump(mode="json", exclude_none=True)))
+            write_new(stage / "meta.json", data)
             try:
                 arrive(stage, self._folder(session_id))
-            except StateConflictError:
-                return session_id  # another process of the same conversation was first
-        return session_id
+            except StateConflictError:  # another process of the same conversation was first
+                if not self.exists(session_id):
+                    raise UnsafePathError(
+                        f"{self._folder(session_id)} is not a folder of ours. Move it away, or name another session."
+                    ) from None
 
     def client_session_id(self, client_session: str) -> str:
         """The id of the session bound to a client's own session id: computed, so that no table can be lost."""
@@ -98,17 +108,19 @@ class SessionManager:
         return sorted(self._entries())
 
     def _entries(self) -> Iterator[str]:
-        try:
-            entries = list(os.scandir(self.paths.sessions_dir()))
-        except FileNotFoundError:
-            return
+        with refusals("listing", self.paths.sessions_dir()):
+            try:
+                entries = list(os.scandir(self.paths.sessions_dir()))
+            except FileNotFoundError:
+                return
         for entry in entries:
             if entry.is_dir(follow_symlinks=False) and _SAFE_ID.fullmatch(entry.name):
                 yield entry.name
 
     def last_activity(self, session_id: str) -> datetime:
         """When a session's files were last written."""
-        times = [path.lstat().st_mtime for path in self._files(session_id)]
+        with refusals("looking at", self._folder(session_id)):
+            times = [path.lstat().st_mtime for path in self._files(session_id)]
         return datetime.fromtimestamp(max(times, default=0), UTC)
 
     def count_entries(self, session_id: str) -> int:
@@ -125,10 +137,13 @@ class SessionManager:
     def get_current_session(self) -> str | None:
         """The session that `current` names, if there is one: a default for people, never more than that."""
         path = self.paths.current_file()
-        if path.is_symlink():
-            name = path.readlink().name  # other tools make it a link: its target's name is the id
-        else:
-            name = (read_small(path) or b"").decode("utf-8", "replace").strip()
+        try:
+            if path.is_symlink():
+                name = path.readlink().name  # other tools make it a link: its target's name is the id
+            else:
+                name = (read_small(path) or b"").decode("utf-8", "replace").strip()
+        except (OSError, StorageError):
+            return None  # huge, a folder, a pipe: whatever it is, it names no session
         return name if name and _SAFE_ID.fullmatch(name) and ".." not in name and self.exists(name) else None
 
     def set_current_session(self, session_id: str) -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from orchestrator_mcp.errors import ForeignStoreError
 from orchestrator_mcp.records.session import FORMAT, StoreMeta
 
-from .files import FILE_MODE, make_folder, read_small, replace_file
+from .files import FILE_MODE, is_staged, make_folder, read_small, replace_file
 from .ids import new_id
 from .lines import encode_line
 from .locks import FolderLock
@@ -75,7 +75,8 @@ def open_store(paths: OrchestratorPaths, lock: FolderLock, now: datetime) -> Sto
 def _make(paths: OrchestratorPaths, now: datetime) -> StoreMeta:
     """Lay out a new store. `meta.json` comes last: a folder without it is not yet ours."""
     ignore = paths.orchestrator_dir / ".gitignore"
-    neighbours = {entry.name for entry in paths.orchestrator_dir.iterdir()} - _UNFINISHED
+    there = {entry.name for entry in paths.orchestrator_dir.iterdir()}
+    neighbours = {name for name in there - _UNFINISHED if not is_staged(name)}
     wanted = b"".join(b"/%s\n" % name.encode() for name in OUR_NAMES) if neighbours else _IGNORE_ALL
     existing = read_small(ignore)
     if existing is None:
@@ -120,5 +121,8 @@ def _short_remote(url: str) -> str | None:
     if "://" not in url:
         host, _, path = url.rpartition("@")[2].partition(":")  # git@host:owner/name.git
         return f"{host}/{path}".removesuffix(".git") if path else None
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a broken IPv6 address
+        return None
     return f"{parts.hostname}{parts.path}".removesuffix(".git") if parts.hostname else None

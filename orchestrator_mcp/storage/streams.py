@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from orchestrator_mcp.errors import NotFoundError, StateConflictError, UncertainWriteError
+from orchestrator_mcp.errors import NotFoundError, StateConflictError, StorageError, UncertainWriteError
 
 from .lines import LineFile, encode_line, parse_object, read_lines
 from .locks import FolderLock
@@ -46,7 +46,7 @@ class Flusher:
         """Have a file synced within the interval."""
         with self._guard:
             self._dirty.add(file)
-            if self._timer is None:
+            if self._timer is None or not self._timer.is_alive():  # a timer does not survive a fork
                 self._timer = threading.Timer(self.INTERVAL, self.flush)
                 self._timer.daemon = True
                 self._timer.start()
@@ -95,7 +95,7 @@ class _Seen:
 
     def _note(self, offset: int, value: dict[str, Any]) -> None:
         if isinstance(value.get("request_id"), str):
-            self._by_request[value["request_id"]] = offset
+            self._by_request.setdefault(value["request_id"], offset)  # later revisions carry it too
         if isinstance(value.get("id"), str):
             self._newest[value["id"]] = offset
 
@@ -143,9 +143,9 @@ class Stream(Generic[R]):
             earlier = self._append_once(request, value, data)
             if earlier is not None:
                 self._acknowledge()
-                return self.model.model_validate(earlier)
+                return self._stored(earlier)
         self._acknowledge()
-        return self.model.model_validate(value)
+        return self.model.model_validate(parse_object(data))
 
     def supersede(self, record_id: str, change: Callable[[R], R]) -> R:
         """Append the newest version of a record, changed, with `rev` + 1; one that is not changed is left as it is.
@@ -165,16 +165,17 @@ class Stream(Generic[R]):
         """Append the next version of a record, or its first: `change` is given the newest, or None, under the lock."""
         self._seen.grow()  # the long part of reading happens before the lock
         with self._lock.held():
-            self._seen.grow()
+            self._take_in_all()
             newest = self._seen.newest(record_id)
-            old = None if newest is None else self.model.model_validate(newest)
+            old = None if newest is None else self._stored(newest)
             new = change(old)
             if new == old:
                 return new
-            value = self._fields(new) | {"rev": 1 if newest is None else newest.get("rev", 1) + 1}
-            self._file.append_locked(encode_line(value))
+            value = self._fields(new) | {"rev": 1 if old is None else getattr(old, "rev", 1) + 1}
+            data = encode_line(value)
+            self._file.append_locked(data)
         self._acknowledge()
-        return self.model.model_validate(value)
+        return self.model.model_validate(parse_object(data))
 
     def read(self) -> Read[R]:
         """Every record in its newest revision, in the order of first appearance. Takes no lock."""
@@ -183,7 +184,7 @@ class Stream(Generic[R]):
     def _append_once(self, request: str, value: dict[str, Any], data: bytes) -> dict[str, Any] | None:
         self._seen.grow()  # the long part of reading happens before the lock
         with self._lock.held():
-            self._seen.grow()
+            self._take_in_all()
             earlier = self._seen.of_request(request)
             if earlier is None:
                 self._file.append_locked(data)
@@ -194,11 +195,25 @@ class Stream(Generic[R]):
                 )
         return earlier
 
+    def _take_in_all(self) -> None:
+        """Under the lock. A dead writer's last line may lack no more than its newline: healed first, it is seen."""
+        self._file.heal_locked()
+        self._seen.grow()
+
     def _acknowledge(self) -> None:
         if self._durable:
             self._file.sync()
         else:
             self._flusher.mark(self._file)
+
+    def _stored(self, value: dict[str, Any]) -> R:
+        try:
+            return self.model.model_validate(value)
+        except ValidationError as error:
+            raise StorageError(
+                f"Record {value.get('id')} in {self.path} cannot be read: it was changed by something else. "
+                "Correct that line, or use another id."
+            ) from error
 
     def _fields(self, record: R) -> dict[str, Any]:
         return self._redact(record.model_dump(mode="json", exclude_none=True))
@@ -216,7 +231,7 @@ def read_records(model: type[R], path: Path) -> Read[R]:
         if record is None:
             bad += 1
         else:
-            found[getattr(record, "id", None) or f"line {number}"] = record
+            found[str(getattr(record, "id", None) or f"line {number}")] = record
     return Read(list(found.values()), bad)
 
 
@@ -225,4 +240,12 @@ def _records(model: type[R], path: Path) -> Iterator[R | None]:
         try:
             yield model.model_validate_json(line.data)
         except ValidationError:
-            yield None
+            yield _forgiving(model, line.data)
+
+
+def _forgiving(model: type[R], data: bytes) -> R | None:
+    """A second look, by the parser that knows about lone surrogates."""
+    try:
+        return model.model_validate(parse_object(data))
+    except ValidationError:
+        return None

@@ -1,5 +1,6 @@
 """The workspace: one project as seen by one process — its paths, clock, session and streams."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from orchestrator_mcp.errors import NotFoundError, ReadOnlyError
-from orchestrator_mcp.records.base import Model
+from orchestrator_mcp.records.base import OUR_OWN_FIELDS, Model
 from orchestrator_mcp.records.session import StoreMeta
 from orchestrator_mcp.records.streams import BY_MODEL, STREAMS
 
@@ -72,6 +73,7 @@ class Workspace:
         self._flusher = Flusher()
         self._streams: dict[Path, Stream[Any]] = {}
         self._session_id: str | None = None
+        self._opening = threading.Lock()  # a server's tools run on several threads, in one session
         self._index: Index | None = None
         self._key: bytes | None = None
 
@@ -104,10 +106,12 @@ class Workspace:
         Named by flag, argument or environment; else bound to the client's conversation; else this process's own;
         else, for a short-lived process, the one `current` names.
         """
-        if self._session_id is None or not self.sessions.exists(self._session_id):
-            self.store()
-            self._session_id = self._open_session()
-        return self._session_id
+        with self._opening:
+            if self._session_id is None or not self.sessions.exists(self._session_id):
+                named = self._named_session()
+                self.store()
+                self._session_id = self._open_session(named)
+            return self._session_id
 
     def known_session(self) -> str | None:
         """The session without opening one: for reads."""
@@ -129,8 +133,9 @@ class Workspace:
         if not spec.in_session or session_id:
             self.store()
         path = self._path_of(model, session_id)
+        make_folder(path.parent)  # it may have been removed since
         if path not in self._streams:
-            make_folder(path.parent)
+            self.key()  # made under the store lock, which a writer of the store's own streams already holds
             folder = (
                 self.paths.sessions_dir() / self._session_of(path) if spec.in_session else self.paths.orchestrator_dir
             )
@@ -209,8 +214,7 @@ class Workspace:
             return self.sessions.client_session_id(self.settings.client_session)
         return None
 
-    def _open_session(self) -> str:
-        named = self._named_session()
+    def _open_session(self, named: str | None) -> str:
         current = self.sessions.get_current_session()
         if named is None and not self.settings.own_session and current:
             return current
@@ -244,5 +248,8 @@ class Workspace:
         return path.relative_to(self.paths.sessions_dir()).parts[0]
 
     def redact(self, value: dict[str, Any]) -> dict[str, Any]:
-        """Take secrets out of a record. Its first use may make the key, under the store lock."""
-        return self._thinking.redact(value, self.key())
+        """A record's fields without the secrets in its texts; see `OUR_OWN_FIELDS` for what is left alone."""
+        clean = self._thinking.redact(
+            {name: item for name, item in value.items() if name not in OUR_OWN_FIELDS}, self.key()
+        )
+        return {name: value[name] for name in value if name in OUR_OWN_FIELDS} | clean

@@ -1,14 +1,16 @@
+from collections.abc import Iterator
+
 import pytest
 from processes import Server
 
 
 @pytest.fixture
-def anyio_backend():
+def anyio_backend() -> str:
     return "asyncio"
 
 
 @pytest.fixture
-def server():
+def server() -> Iterator[Server]:
     with Server() as running:
         running.handshake()
         yield running

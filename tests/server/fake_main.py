@@ -2,12 +2,16 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from orchestrator_mcp.server.debug_log import start_log
 from orchestrator_mcp.server.startup import run_stdio
 
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import MCPServer
 
-def build():
+
+def build() -> "MCPServer[Any]":
     sys.path.insert(0, str(Path(__file__).parent))
     from fakes import fake_server
 

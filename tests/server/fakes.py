@@ -3,9 +3,10 @@
 import os
 import subprocess
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import MCPServer
 from pydantic import BaseModel, Field
@@ -135,8 +136,8 @@ COMPLETIONS = (Completion(argument="id", values=ids),)
 
 
 def fake_server(
-    workspace: FakeWorkspace | None = None, *, read_only: bool = False, toolsets=("default", "admin")
-) -> MCPServer:
+    workspace: FakeWorkspace | None = None, *, read_only: bool = False, toolsets: Collection[str] = ("default", "admin")
+) -> MCPServer[Any]:
     there = workspace or FakeWorkspace()
     return build_server(
         lambda: there,

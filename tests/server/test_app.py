@@ -1,37 +1,55 @@
 """What a client sees of the tables, in both eras of the protocol."""
 
 import json
+from collections.abc import AsyncIterator
+from typing import Any, Literal, cast
 
 import pytest
-from fakes import FakeWorkspace, Tool, echo, fake_server
+from fakes import FakeWorkspace, echo, fake_server
 from mcp import Client, MCPError
+from mcp_types import (
+    CallToolResult,
+    RequestParamsMeta,
+    ResourceTemplateReference,
+    TextContent,
+    TextResourceContents,
+    ToolAnnotations,
+)
 
 from orchestrator_mcp.errors import NotFoundError
 from orchestrator_mcp.server.app import build_server
+from orchestrator_mcp.server.tools import Tool
 
+Mode = Literal["auto", "legacy"]
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(params=["auto", "legacy"])
-def era(request: pytest.FixtureRequest):
-    return request.param
+def era(request: pytest.FixtureRequest) -> Mode:
+    mode: Mode = request.param
+    return mode
 
 
 @pytest.fixture
-def workspace():
+def workspace() -> FakeWorkspace:
     return FakeWorkspace()
 
 
 @pytest.fixture
-async def client(era: Mode, workspace: FakeWorkspace):
+async def client(era: Mode, workspace: FakeWorkspace) -> AsyncIterator[Client]:
     async with Client(fake_server(workspace), mode=era) as connected:
         yield connected
 
 
-async def text_of_failure(client: Client, tool: wire.Tool, arguments: dict[str, Any]):
+def text_in(result: CallToolResult) -> str:
+    assert isinstance(result.content[0], TextContent)
+    return result.content[0].text
+
+
+async def text_of_failure(client: Client, tool: str, arguments: dict[str, Any]) -> str:
     result = await client.call_tool(tool, arguments)
     assert result.is_error is True
-    return result.content[0].text
+    return text_in(result)
 
 
 async def test_a_tool_is_its_verb_and_its_row(client: Client) -> None:
@@ -41,7 +59,7 @@ async def test_a_tool_is_its_verb_and_its_row(client: Client) -> None:
     assert tool.input_schema == {
         "type": "object",
         "properties": {
-            "text": {"type": "string", "description": "What to say", "maxLength": 300_000},
+            "text": {"type": "string", "description": "What to say"},
             "severity": {"type": "string", "enum": ["low", "high"], "default": "low", "description": "How much"},
             "limit": {"type": "integer", "default": 10, "minimum": 1, "maximum": 100, "description": "How many"},
             "tags": {"type": "array", "items": {"type": "string"}, "description": "Labels"},
@@ -51,17 +69,14 @@ async def test_a_tool_is_its_verb_and_its_row(client: Client) -> None:
     }
     assert "title" not in json.dumps(tool.output_schema)
     assert tool.meta == {"anthropic/alwaysLoad": True}
-    hints = tool.annotations
-    assert (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint) == (
-        False,
-        False,
-        True,
-        False,
+    assert tool.annotations == ToolAnnotations(
+        read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
     )
 
 
 async def test_every_tool_is_annotated(client: Client) -> None:
     for tool in (await client.list_tools()).tools:
+        assert tool.annotations
         assert tool.annotations.read_only_hint is not None
 
 
@@ -74,7 +89,7 @@ async def test_a_call_answers_structured_content_and_the_same_as_compact_text(cl
         "number": 0.0,
         "warnings": [],
     }
-    assert result.content[0].text == json.dumps(result.structured_content, separators=(",", ":"))
+    assert text_in(result) == json.dumps(result.structured_content, separators=(",", ":"))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +105,9 @@ async def test_a_call_answers_structured_content_and_the_same_as_compact_text(cl
         ({"text": "a", "limit": 0}, "limit: input should be greater than or equal to 1, not 0."),
     ],
 )
-async def test_wrong_arguments_are_answered_by_a_sentence(client: Client, arguments: dict[str, Any], sentence: str) -> None:
+async def test_wrong_arguments_are_answered_by_a_sentence(
+    client: Client, arguments: dict[str, Any], sentence: str
+) -> None:
     text = await text_of_failure(client, "echo", arguments)
     assert text.endswith(sentence)
     assert "http" not in text
@@ -106,7 +123,9 @@ async def test_our_errors_reach_the_agent_as_they_are(client: Client) -> None:
 
 
 @pytest.mark.parametrize("how", ["bug", "exit", "interrupt"])
-async def test_anything_else_is_opaque_and_ends_nothing(client: Client, how: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_anything_else_is_opaque_and_ends_nothing(
+    client: Client, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
     text = await text_of_failure(client, "fail", {"how": how})
     assert "Internal error in fail" in text
     assert "secret detail" not in text
@@ -118,8 +137,8 @@ async def test_anything_else_is_opaque_and_ends_nothing(client: Client, how: str
 async def test_poison_is_answered_within_its_limit(client: Client, kind: str) -> None:
     result = await client.call_tool("poison", {"kind": kind})
     assert result.is_error is False
-    assert len(result.content[0].text.encode()) <= 80_000
-    assert not set(result.content[0].text) & set("\x00\x07\x1b\x7f\x9b\ud83d")
+    assert len(text_in(result).encode()) <= 80_000
+    assert not set(text_in(result)) & set("\x00\x07\x1b\x7f\x9b\ud83d")
 
 
 async def test_a_clipped_answer_says_so(client: Client) -> None:
@@ -133,8 +152,10 @@ async def test_an_answer_that_cannot_be_clipped_says_how_to_ask_for_less(client:
     assert "use limit or a filter" in await text_of_failure(client, "poison", {"kind": "many"})
 
 
-async def test_the_clients_call_id_is_the_request_id_unless_one_is_given(client: Client, workspace: FakeWorkspace) -> None:
-    meta = {"claudecode/toolUseId": "toolu_1"}
+async def test_the_clients_call_id_is_the_request_id_unless_one_is_given(
+    client: Client, workspace: FakeWorkspace
+) -> None:
+    meta = cast("RequestParamsMeta", {"claudecode/toolUseId": "toolu_1"})
     await client.call_tool("echo", {"text": "a"}, meta=meta)
     await client.call_tool("echo", {"text": "a", "request_id": "mine"}, meta=meta)
     await client.call_tool("echo", {"text": "a"})
@@ -155,7 +176,7 @@ async def test_toolsets_select(era: Mode) -> None:
 async def test_a_workspace_that_cannot_be_opened_is_a_sentence_and_is_tried_again(era: Mode) -> None:
     tries = []
 
-    def open_workspace():
+    def open_workspace() -> FakeWorkspace:
         tries.append(1)
         if len(tries) == 1:
             raise NotFoundError("No project here. Name one with --root.")
@@ -169,30 +190,33 @@ async def test_a_workspace_that_cannot_be_opened_is_a_sentence_and_is_tried_agai
     assert len(tries) == 2
 
 
+async def read(client: Client, uri: str) -> dict[str, Any]:
+    content = (await client.read_resource(uri)).contents[0]
+    assert isinstance(content, TextResourceContents)
+    assert content.mime_type == "application/json"
+    return {"text": json.loads(content.text)["text"]}
+
+
 async def test_resources_are_read_by_address(client: Client) -> None:
     assert [str(row.uri) for row in (await client.list_resources()).resources] == ["fake://statistics"]
-    read = (await client.read_resource("fake://statistics")).contents[0]
-    assert (json.loads(read.text)["text"], read.mime_type) == ("42", "application/json")
-    assert json.loads((await client.read_resource("fake://session/a1")).contents[0].text)["text"] == "a1"
+    assert await read(client, "fake://statistics") == {"text": "42"}
+    assert await read(client, "fake://session/a1") == {"text": "a1"}
     with pytest.raises(MCPError, match="See list_sessions"):
         await client.read_resource("fake://session/missing")
 
 
 async def test_prompts_are_rendered(client: Client) -> None:
     prompt = (await client.list_prompts()).prompts[0]
-    assert [(argument.name, argument.description, argument.required) for argument in prompt.arguments] == [
+    assert [(argument.name, argument.description, argument.required) for argument in prompt.arguments or []] == [
         ("days", "How many days", False)
     ]
-    assert (await client.get_prompt("weekly", {"days": "3"})).messages[
-        0
-    ].content.text == "Review the last 3 days ."
+    content = (await client.get_prompt("weekly", {"days": "3"})).messages[0].content
+    assert content == TextContent(type="text", text="Review the last 3 days .")
     with pytest.raises(MCPError, match="Give a number"):
         await client.get_prompt("weekly", {"days": "x"})
 
 
 async def test_ids_are_completed(client: Client) -> None:
-    from mcp_types import ResourceTemplateReference
-
     reference = ResourceTemplateReference(type="ref/resource", uri="fake://session/{id}")
     some = (await client.complete(reference, {"name": "id", "value": "id14"})).completion
     assert some.values == ["id14", *(f"id14{digit}" for digit in range(10))]
@@ -202,5 +226,5 @@ async def test_ids_are_completed(client: Client) -> None:
 
 
 async def test_the_client_is_told_what_to_use_when(client: Client) -> None:
-    assert "log_failure" in client.instructions
-    assert len(client.instructions.encode()) < 2048
+    assert "log_failure" in (client.instructions or "")
+    assert len((client.instructions or "").encode()) < 2048

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from processes import FAKE, Server
@@ -10,7 +11,7 @@ from orchestrator_mcp import __version__
 from orchestrator_mcp.server.options import Options, parse_options
 
 
-def run(*arguments):
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-X", "importtime", "-m", "orchestrator_mcp", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 

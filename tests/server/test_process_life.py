@@ -8,19 +8,19 @@ import sys
 import time
 
 import pytest
-from processes import ENDS, ENVIRONMENT, FAKE, HANG, SLACK, Server, request
+from processes import ENDS, ENVIRONMENT, FAKE, HANG, INITIALIZE, INITIALIZED, SLACK, Message, Server, request
 
 SLOW = {"name": "slow", "arguments": {"seconds": 0.5}}
 STUCK = {"name": "slow", "arguments": {"seconds": 60}}
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
-def gone_in_time(server: Server):
+def gone_in_time(server: Server) -> bool:
     return server.seconds_until_exit() <= ENDS + SLACK
 
 
 def test_end_of_stdin_ends_it(server: Server) -> None:
-    server.process.stdin.close()
+    server.stdin.close()
     assert gone_in_time(server)
     assert server.process.returncode == 0
 
@@ -28,40 +28,39 @@ def test_end_of_stdin_ends_it(server: Server) -> None:
 def test_answers_in_flight_are_given_after_the_end_of_stdin(server: Server) -> None:
     for number in range(5):
         server.send(request(number, "tools/call", SLOW))
-    server.process.stdin.close()
+    server.stdin.close()
     assert {server.read()["id"] for _ in range(5)} == set(range(5))
-    assert server.read() is None
+    assert server.read_or_end() is None
     assert gone_in_time(server)
     assert server.process.returncode == 0
 
 
 def test_questions_piped_in_at_once_are_answered() -> None:
     with Server() as server:
-        info = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "0"}}
-        server.send(request(0, "initialize", info))
-        server.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        server.send(INITIALIZE)
+        server.send(INITIALIZED)
         server.send(request(1, "tools/call", SLOW))
-        server.process.stdin.close()
-        assert [server.read()["id"], server.read()["id"], server.read()] == [0, 1, None]
+        server.stdin.close()
+        assert [server.read()["id"], server.read()["id"], server.read_or_end()] == ["hello", 1, None]
 
 
 def test_a_last_line_without_its_end_is_read(server: Server) -> None:
-    server.process.stdin.write(b'{"jsonrpc":"2.0","id":7,"method":"ping"}')
-    server.process.stdin.close()
+    server.stdin.write(b'{"jsonrpc":"2.0","id":7,"method":"ping"}')
+    server.stdin.close()
     assert server.read()["id"] == 7
 
 
 def test_a_stuck_tool_does_not_keep_it(server: Server) -> None:
     server.send(request(1, "tools/call", STUCK))
     time.sleep(0.2)
-    server.process.stdin.close()
+    server.stdin.close()
     assert gone_in_time(server)
     assert server.process.returncode == 0
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 @pytest.mark.parametrize("call", [None, SLOW, STUCK], ids=["idle", "slow", "stuck"])
-def test_a_signal_ends_it(server: Server, number: signal.Signals, call) -> None:
+def test_a_signal_ends_it(server: Server, number: signal.Signals, call: Message | None) -> None:
     if call:
         server.send(request(1, "tools/call", call))
         time.sleep(0.2)
@@ -104,7 +103,7 @@ def test_a_client_that_never_reads_does_not_keep_it() -> None:
     with Server(stdout=theirs) as server:
         os.close(theirs)
         server.send(b"\n".join(b"nonsense" for _ in range(5_000)))
-        server.process.stdin.close()
+        server.stdin.close()
         assert gone_in_time(server)
         os.close(ours)
 
@@ -118,12 +117,13 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
-def test_the_parents_death_ends_it_though_a_sibling_holds_stdin_open(ending) -> None:
+def test_the_parents_death_ends_it_though_a_sibling_holds_stdin_open(ending: signal.Signals) -> None:
     stdin, hold = os.pipe()
     answers, stdout = os.pipe()
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, *FAKE], stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=ENVIRONMENT
     )
+    assert parent.stderr
     os.close(stdin)
     os.close(stdout)
     with subprocess.Popen(["sleep", "60"], pass_fds=[hold]) as sibling, os.fdopen(answers, "rb") as lines:
@@ -144,7 +144,7 @@ def test_the_parents_death_ends_it_though_a_sibling_holds_stdin_open(ending) -> 
 
 def test_a_client_that_says_nothing_and_leaves_ends_it() -> None:
     with Server() as server:
-        server.process.stdin.close()
+        server.stdin.close()
         server.process.wait(HANG)
         assert server.process.returncode == 0
-        assert server.read() is None
+        assert server.read_or_end() is None

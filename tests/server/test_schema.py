@@ -1,7 +1,7 @@
 """A shorter schema, of the same meaning."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, create_model
 
@@ -25,8 +25,9 @@ class Loop(BaseModel):
     next: "Loop | None" = None
 
 
-def short(**fields):
-    return for_arguments(create_model("Arguments", **fields).model_json_schema())["properties"]
+def short(**fields: Any) -> dict[str, Any]:
+    properties: dict[str, Any] = for_arguments(create_model("Arguments", **fields).model_json_schema())["properties"]
+    return properties
 
 
 def test_names_that_happen_to_be_title_stay() -> None:

@@ -27,16 +27,16 @@ def test_the_opening_of_a_newer_client() -> None:
 def test_prints_and_children_do_not_reach_stdout(server: Server) -> None:
     assert server.call("noisy", {})["result"]["structuredContent"]["text"] == "0"
     assert server.ask(request(2, "ping"))["id"] == 2
-    server.process.stdin.close()
+    server.stdin.close()
     server.process.wait(HANG)
-    assert server.read() is None
+    assert server.read_or_end() is None
     heard = server.errors()
     assert all(noise in heard for noise in ("noise on stdout", "noise on descriptor 1", "noise of a child"))
 
 
 @pytest.mark.parametrize("kind", ["surrogate", "control", "long", "wide", "many", "nan"])
 def test_poisoned_results_are_answered(server: Server, kind: str) -> None:
-    assert server.call("poison", {"kind": kind})["id"] == "c"
+    assert server.call("poison", {"kind": kind})["id"] == "call"
     assert server.ask(request(2, "ping"))["id"] == 2
 
 
@@ -64,7 +64,7 @@ def test_a_thousand_calls_at_once_are_all_answered(server: Server) -> None:
 
 def test_a_line_of_several_megabytes_is_read_and_a_longer_one_is_refused(server: Server) -> None:
     text = "x" * 200_000
-    assert server.call("echo", {"text": text, "tags": ["y" * 3_000_000]})["id"] == "c"
+    assert server.call("echo", {"text": text, "tags": ["y" * 3_000_000]})["id"] == "call"
     refused = server.ask(b'{"jsonrpc":"2.0","id":1,"method":"' + b"x" * 9_000_000 + b'"}')
     assert (refused["id"], refused["error"]["code"]) == (None, -32600)
     assert server.ask(request(2, "ping"))["id"] == 2

@@ -2,8 +2,10 @@
 
 import inspect
 import json
+from typing import Any, NoReturn
 
 import anyio
+import mcp_types as wire
 import pytest
 from pydantic import BaseModel
 
@@ -14,21 +16,21 @@ from orchestrator_mcp.server.instructions import INSTRUCTIONS
 from orchestrator_mcp.server.options import TOOLSETS
 from orchestrator_mcp.server.prompts import PROMPTS
 from orchestrator_mcp.server.resources import RESOURCES
-from orchestrator_mcp.server.tools import TOOLS
+from orchestrator_mcp.server.tools import TOOLS, Tool
 
 MAX_TOOLS = 10
 MAX_BYTES = 8 * 1024
 MAX_TEXT = 2048
 
 
-def listed(**options):
-    def no_workspace():
+def listed(**options: Any) -> list[wire.Tool]:
+    def no_workspace() -> NoReturn:
         raise AssertionError("listing must not open the workspace")
 
     return anyio.run(build_server(no_workspace, **options).list_tools)
 
 
-def shown(tools):
+def shown(tools: list[wire.Tool]) -> list[dict[str, Any]]:
     return [{"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema} for tool in tools]
 
 
@@ -41,7 +43,7 @@ def test_the_default_tools_fit_their_budget() -> None:
 
 def test_read_only_lists_no_tool_that_writes() -> None:
     tools = listed(read_only=True, toolsets=TOOLSETS)
-    assert all(tool.annotations.read_only_hint for tool in tools)
+    assert all(tool.annotations and tool.annotations.read_only_hint for tool in tools)
 
 
 def test_names_are_unique() -> None:
@@ -61,10 +63,11 @@ def test_the_instructions_are_short() -> None:
 @pytest.mark.parametrize("tool", listed(toolsets=TOOLSETS), ids=lambda tool: tool.name)
 def test_every_tool_is_described_to_its_last_parameter(tool: wire.Tool) -> None:
     assert tool.title
-    assert 20 <= len(tool.description.encode()) < MAX_TEXT
+    assert 20 <= len((tool.description or "").encode()) < MAX_TEXT
     assert all(part.get("description") for part in tool.input_schema["properties"].values())
     assert "$ref" not in json.dumps(tool.input_schema)
-    assert tool.output_schema["type"] == "object"
+    assert (tool.output_schema or {}).get("type") == "object"
+    assert tool.annotations
     assert tool.annotations.read_only_hint is not None
 
 
