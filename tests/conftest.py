@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from projects import Project
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ORCHESTRATOR_TEST_DATA", ROOT.parent / "shared" / "data"))
 FIGURE = "figure"
+
+for name in ("storage", "crash", "migration"):  # helpers are shared by name
+    sys.path.insert(0, str(ROOT / "tests" / name))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -69,7 +69,7 @@ async def _play(project: Path) -> None:
         async with _agent(project) as call:
             for wording in (text for number, text in WORDINGS if number == session):
                 answer = await call("log_failure", context=wording, feedback=CORRECTION, severity="high")
-                _say(f"   session {session}: {wording.splitlines()[-1][:72]}", f"              → {answer['next_step']}")
+                _say(f"   session {session}: {wording.splitlines()[-1][:90]}", f"              → {answer['next_step']}")
     async with _agent(project) as call:
         review = await call("review_patterns", all=True)
         _say("4. review_patterns over the whole history:", *(_pattern(one) for one in review["patterns"]))

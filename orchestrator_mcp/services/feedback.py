@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from orchestrator_mcp import __version__
 from orchestrator_mcp.analysis.anonymize import anonymize_tool_feedback, verify_anonymization
+from orchestrator_mcp.analysis.baseline import ITEMS
 from orchestrator_mcp.analysis.extraction import WorkflowFacts, last_workflow_id, one_workflow, workflow_facts
 from orchestrator_mcp.errors import InvalidInputError, StateConflictError
 from orchestrator_mcp.records import fields
@@ -18,7 +19,7 @@ from orchestrator_mcp.records.fields import FeedbackKind, FeedbackMode
 from orchestrator_mcp.records.workflow import WorkflowState
 from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.lines import encode_line
-from orchestrator_mcp.storage.project import WorkflowFiles, find_workflow_files, get_repo_type
+from orchestrator_mcp.storage.project import WorkflowFiles, defined_items, find_workflow_files, get_repo_type
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .feedback_answers import MAX_ANSWER, Answers
@@ -144,11 +145,16 @@ def extract_process_feedback(
         learnings=_clip(facts.learnings, MAX_ANSWER),
         what_went_well=_clip(guessed.get("what_went_well"), MAX_ANSWER),
         challenges=_clip(guessed.get("challenges"), MAX_ANSWER),
-        custom_workflow_items=[item[:_MAX_ITEM] for item in facts.custom_items[:_MAX_CUSTOM_ITEMS]],
+        custom_workflow_items=[item[:_MAX_ITEM] for item in _custom_items(workspace, facts)[:_MAX_CUSTOM_ITEMS]],
         mode=FeedbackMode(mode),
         inferred=sorted(guessed),
     )
     return entry.model_copy(update=answers.for_process())
+
+
+def _custom_items(workspace: Workspace, facts: WorkflowFacts) -> list[str]:
+    """Items that the shipped workflow does not have: those that came up, and those only defined so far."""
+    return sorted({*facts.custom_items, *defined_items(workspace.paths.work_root) - ITEMS})
 
 
 def _skipped(workspace: Workspace) -> FeedbackRecorded:

@@ -1,8 +1,7 @@
 """Where everything lies: the two roots, and the one place that joins path names."""
 
 import os
-from collections.abc import Iterator, Mapping
-from os.path import exists, isfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,10 +26,9 @@ def find_repo_root(start: Path, home: Path | None = None) -> Path:
     """
     fallback = None
     for folder in _upwards(start, home):
-        # os.path answers no, where pathlib raises, to a folder that we may not look into
-        if isfile(folder / DIRECTORY / META) or exists(folder / ".git"):
+        if _is(Path.is_file, folder / DIRECTORY / META) or _is(Path.exists, folder / ".git"):
             return folder
-        if fallback is None and isfile(folder / "workflow.yaml"):
+        if fallback is None and _is(Path.is_file, folder / "workflow.yaml"):
             fallback = folder
     return fallback or start
 
@@ -52,6 +50,14 @@ def find_roots(environ: Mapping[str, str], cwd: Path, root: str | None = None) -
     home = environ.get("HOME") or environ.get("USERPROFILE")
     work = find_repo_root(start.resolve(), Path(home).resolve() if home else None)
     return Roots(_main_worktree(work), work)
+
+
+def _is(question: Callable[[Path], bool], path: Path) -> bool:
+    """The answer, which is no where we may not look: a folder above may be another user's."""
+    try:
+        return question(path)
+    except OSError:
+        return False
 
 
 def _named_folder(cwd: Path, named: str) -> Path | None:

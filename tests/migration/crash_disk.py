@@ -298,12 +298,12 @@ class _Recorder:
         return call
 
     def _where(self, path: Any) -> tuple[int, str] | None:
-        try:
-            relative = Path(path).relative_to(self.history.root)
-        except (TypeError, ValueError):
+        text, root = os.fspath(path), f"{self.history.root}/"
+        if not f"{text}/".startswith(root):
             return None
-        folder = self.history.now.find(relative.parent.as_posix())
-        return None if folder is None else (folder, relative.name)
+        parent, _, name = text[len(root) :].rpartition("/")
+        folder = self.history.now.find(parent or ".")
+        return None if folder is None else (folder, name)
 
     def _node(self, target: Any) -> int | None:
         if isinstance(target, int):

@@ -23,7 +23,8 @@ from orchestrator_mcp.storage.paths import OrchestratorPaths
 from orchestrator_mcp.storage.workspace import Workspace
 
 SEED = 20261121
-SAMPLES = 8
+SAMPLES = 6
+SHARE = 0.2  # of the points inside a recovery, those at which power is lost too
 EMPTY = ("file", 0, 0, b"")
 
 Opener = Callable[[Path], Workspace]
@@ -170,7 +171,8 @@ class Campaign:
             if inner is None:
                 continue
             for again in range(count, len(inner.changes) + 1):
-                for tree in (inner.after(again), *inner.power_losses(again, rng, 1)):
+                losses = inner.power_losses(again, rng, 1) if rng.random() < SHARE else ()
+                for tree in (inner.after(again), *losses):
                     self.try_state(tree, None, f"{where}, and in recovery after {again - count}")
             for tree in inner.power_losses(len(inner.changes), rng, 2, over=True):
                 self.try_state(tree, None, f"{where}, recovered, then power lost")

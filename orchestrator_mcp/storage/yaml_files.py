@@ -1,0 +1,71 @@
+"""YAML files, read as data alone: nothing in them can grow, repeat or run.
+
+A merge key of 351 bytes can cost seconds, an alias can stand for gigabytes, and a duplicate key hides what a person
+thinks is in force; so all of them are refused, as are tags, and files that are too large or too deep.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orchestrator_mcp.errors import InvalidInputError
+
+from .files import read_small
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 20
+
+
+class _Refused(yaml.YAMLError):
+    pass
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """The safe loader, without what a plain file does not need."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _Refused("it has an anchor or an alias")
+        if getattr(event, "tag", None):
+            raise _Refused("it has a tag")
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise _Refused(f"it is nested deeper than {MAX_DEPTH} levels")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        repeated = next((key for key in keys if keys.count(key) > 1), None)
+        if repeated is not None or "<<" in keys:
+            raise _Refused(f"the key {repeated or '<<'!r} is a merge or stands twice")
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any] | None:
+    """The mapping in a YAML file; None if there is no file.
+
+    Raises:
+        InvalidInputError: if it is anything but plain data, naming what is wrong and where.
+    """
+    data = read_small(path, MAX_BYTES)
+    if data is None:
+        return None
+    try:
+        value = yaml.load(data, _PlainLoader)  # noqa: S506  a safe loader, narrowed further
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise InvalidInputError(f"{path} cannot be used: {_first_line(error)}. Correct it, then try again.") from error
+    if value is not None and not isinstance(value, dict):
+        raise InvalidInputError(f"{path} cannot be used: it is no mapping. Correct it, then try again.")
+    return value or {}
+
+
+def _first_line(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f" in line {mark.line + 1}" if mark else ""
+    return f"{getattr(error, 'problem', None) or str(error).splitlines()[0]}{where}"
