@@ -70,13 +70,18 @@ def _only_json_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     folder = request.getfixturevalue("tmp_path")
     yield
-    files = [path for path in folder.rglob("*.jsonl") if ".orchestrator" in path.parts]
+    files = [path for path in folder.rglob("*.jsonl") if ".orchestrator" in path.parts and not _is_a_copy(path)]
     for path in files:
         for line in path.read_bytes().split(b"\n"):
             if line.strip():
                 json.loads(line)
     if files and shutil.which("jq"):
         subprocess.run(["jq", "-e", "-c", "type", *map(str, files)], check=True, stdout=subprocess.DEVNULL)
+
+
+def _is_a_copy(path: Path) -> bool:
+    """A legacy file's bytes are kept as they are, whatever they are."""
+    return "migration_backup" in path.parts
 
 
 @pytest.fixture

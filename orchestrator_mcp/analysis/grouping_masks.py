@@ -4,6 +4,8 @@ import re
 from functools import lru_cache
 
 ANY = "<*>"
+SCRAMBLED = 3  # changes from letter to digit that make a word random
+CUE = 24  # characters before a number that may call it a status
 
 _MASK = r"<(?:\*|str|path|num|id|hex|url|host|time|value|list|mail|type|at)>"
 _REPR = re.compile(rf"<(?!{_MASK[1:]})(?=\S)[^<>\n]{{1,200}}>")
@@ -14,7 +16,7 @@ _QUOTED = re.compile(
     r'|(?<!\w)[bruBRU]{0,2}"(?:[^"\\\n]|\\.){0,300}"'
     r"|(?<!\w)[bruBRU]{0,2}'(?:[^'\\\n]|\\.|(?<=\w)'(?=\w)){0,300}'(?!\w)"
 )
-_SYMBOL = re.compile(r"[^\w\s'\"`]{1,3}")
+_SYMBOL = re.compile(r"[^\w\s'`]{1,3}")
 _TYPE = re.compile(r"(?<![\w.~*])[~*]{0,2}[A-Za-z_][\w.]{0,80}\[(?=[^\[\]\n]{0,200}[A-Za-z])[^\[\]\n]{0,200}\]")
 _CLOCK = re.compile(
     r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? {1,2})?"
@@ -28,9 +30,7 @@ _CLOCK = re.compile(
 _DOTS = re.compile(r"(?<![/\\.])\.{2,200}(?![/\\.])")
 _ACCOUNT = re.compile(r"(?:(?<=\bfor user )|(?<=\binvalid user )|(?<=\bunknown user ))[\w$-]{1,60}")
 _WORD = re.compile(rf"{_MASK}|[^\s\"'`()\[\]{{}}<>;|=]{{1,300}}(?:'[a-z]{{1,2}}\b)?")
-_UNIT = re.compile(
-    r"(<num>) (?:[KMGTkmgt]?i?[Bb]|bytes?|ms|us|ns|s|secs?|seconds?|minutes?|hours?|days?)\b"
-)
+_UNIT = re.compile(r"(<num>) (?:[KMGTkmgt]?i?[Bb]|bytes?|ms|us|ns|s|secs?|seconds?|minutes?|hours?|days?)\b")
 _POSITION = re.compile(
     r"\b(?:at |on |in )?(?:lines?|columns?|col|chars?|position|pos|offset|row|cell)\b:? <num>"
     r"|at end of (?:document|file|input|string)",
@@ -45,7 +45,11 @@ _DIGITS = re.compile(r"-?\d{1,300}(?:[._:-]?\d{1,300}){0,40}")
 _URL = re.compile(r"[a-z][a-z0-9+.-]{0,12}://\S", re.IGNORECASE)
 _MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,60}(?:\.[\w-]{1,30}){1,6}")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\\w|.{0,100}\w\\\w")
-_SOURCE = re.compile(r"[\w@+.-]{0,120}\.[A-Za-z][A-Za-z0-9]{0,4}:\d{1,7}(?::\d{1,7})?:?")
+_FILE = re.compile(
+    r"[\w@+.-]{0,120}\.[A-Za-z][A-Za-z0-9]{0,4}:\d{1,7}(?::\d{1,7})?:?"
+    r"|[\w@+.-]{1,120}\.(?:py|pyi|ipynb|[cm]?[jt]sx?|json|ya?ml|toml|ini|cfg|conf|lock|md|rst|txt|log|csv|xml|html?|s?css"
+    r"|c|cc|cpp|h|hpp|rs|go|java|kt|scala|rb|php|swift|cs|exs?|sh|sql|db|sqlite|zip|gz|tar|whl|jar|png|jpe?g|svg|pdf)"
+)
 _UUID = re.compile(r".{0,40}[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX = re.compile(
     r"0x[0-9a-f]{1,64}|(?=[a-f]{0,64}\d)(?=\d{0,64}[a-f])[0-9a-f]{6,64}|(?:[0-9a-f]{2}[:-]){3,32}[0-9a-f]{2}",
@@ -135,8 +139,8 @@ def _word(match: re.Match[str]) -> str:
 
 
 def _is_status(match: re.Match[str]) -> bool:
-    bare = match[0].rstrip(".:!?,")
-    return len(bare) == 3 and bool(_STATUS_CUE.search(match.string, max(0, match.start() - 24), match.start()))
+    cue = _STATUS_CUE.search(match.string, max(0, match.start() - CUE), match.start())
+    return bool(cue and _STATUS.fullmatch(match[0].rstrip(".:!?,")))
 
 
 @lru_cache(maxsize=1 << 15)
@@ -150,7 +154,7 @@ def _mask(word: str) -> str:
         return word
     if "://" in word and _URL.search(word):
         return "<url>"
-    if (("/" in word or "\\" in word) and _is_path(word)) or _SOURCE.fullmatch(word):
+    if (("/" in word or "\\" in word) and _is_path(word)) or _FILE.fullmatch(word):
         return "<path>"
     if "@" in word and _MAIL.search(word):
         return "<mail>"
@@ -170,7 +174,7 @@ def _mask_of_digits(word: str) -> str:
     for mask, shape in _SHAPES:
         if shape.fullmatch(word):
             return mask
-    if len(_ALTERNATION.findall(word)) >= 3 or _SCRAMBLED.match(word):
+    if len(_ALTERNATION.findall(word)) >= SCRAMBLED or _SCRAMBLED.match(word):
         return "<id>"
     return _DIGITS.sub("*", word)
 

@@ -19,9 +19,10 @@ JoinedBy = Literal["new", "exact", "frame", "lines", "prose", "meaning"]
 
 MIN_WORDS = 4  # words that must remain around a gap,
 MIN_BESIDE_NAME = 2  # or these many, when what fills the gap looks like an identifier
-ENOUGH = 6  # evidence that makes a gap a variable: the sum of the weights of its different fillings
-WORD, NAME, NUMBERED, MASKED = 1, 2, 3, 5
-DEPTH = 3
+ENOUGH = 10  # evidence that makes a gap a variable: the sum of the weights of its different fillings
+WORD, SYMBOL, NAME, COMPOUND, NUMBERED, MASKED = 2, 4, 3, 5, 6, 8
+COMPOUNDED = frozenset("._/:$@")  # `a.b` and `a_b` are surely names; a capital inside may be a brand's
+DEPTH = 3  # variables that may be found one after another in what one text teaches
 
 
 class Memory(Protocol):
@@ -65,6 +66,8 @@ class _Template(NamedTuple):
 
 def place(text: Canonical, memory: Memory) -> Placement:
     """Puts one text into its group and remembers it."""
+    if not text.key:
+        return Placement(_apart(memory), "new")
     key = exact_key(text)
     known = memory.get("key", key)
     if known is not None:
@@ -81,6 +84,13 @@ def place(text: Canonical, memory: Memory) -> Placement:
 def exact_key(text: Canonical) -> str:
     """What two texts of one kind must share to be the same without further thought."""
     return text.key if text.kind == "machine" else f"{text.kind}\n{text.body or text.key}"
+
+
+def _apart(memory: Memory) -> str:
+    """A group for one text alone: what says nothing is like nothing."""
+    count = int(memory.get("key", "") or 0) + 1
+    memory.put("key", "", str(count))
+    return pattern_id(f"\n{count}")
 
 
 def pattern_id(key: str) -> str:
@@ -152,7 +162,11 @@ def _weight(filling: str) -> int:
         return MASKED
     if filling[0] != "~":
         return WORD
-    return NUMBERED if "*" in filling else NAME
+    if filling[1] == "'":
+        return SYMBOL
+    if "*" in filling:
+        return NUMBERED
+    return NAME if COMPOUNDED.isdisjoint(filling) else COMPOUND
 
 
 def _unite(one: str, other: str, memory: Memory) -> list[str]:

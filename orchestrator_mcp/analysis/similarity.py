@@ -8,37 +8,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 
+from orchestrator_mcp.analysis.grouping_words import EMPTY_WORDS
+
 Bag = Mapping[str, float]
 Vector = dict[str, float]
 Edges = list[dict[int, float]]
 Postings = dict[str, list[tuple[int, float]]]
 
-MANY = 1500
-NEAREST = 30
-COMMON = 0.05
-STEM = "="
+MANY = 1500  # texts from which on only the nearest pairs are looked at:
+NEAREST = 30  # these many,
+COMMON = 0.02  # found among the latest texts with the same stem, at most this share of all
+STEM = "="  # what a stem among the features begins with
+SHORTEST_STEM = 3
+LONGEST = 4000  # characters of a text whose words count
 
 _WORD = re.compile(r"[^\W_]{1,40}(?:'[^\W_]{1,10})?")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ied", "edly", "ed", "es", "ly", "ment", "s")
-# English words that say how something is said, not what.
-_EMPTY_WORDS = frozenset(
-    "a an the i my me we our you your it its this that these those is are was were be been am do does did can could "
-    "will would have has had so but and or to for of in on with at as by from if then than there here just please "
-    "use uses used using not no never always must should before after instead add only all when".split()
-)
 
 
 def words_of(text: str) -> list[str]:
-    return [word for word in _WORD.findall(_HUMP.sub(" ", text).casefold()) if word not in _EMPTY_WORDS]
+    return [word for word in _WORD.findall(_HUMP.sub(" ", text[:LONGEST]).casefold()) if word not in EMPTY_WORDS]
 
 
 @lru_cache(maxsize=1 << 14)
 def stem(word: str) -> str:
     for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
+        if word.endswith(ending) and len(word) - len(ending) >= SHORTEST_STEM:
             return word[: -len(ending)]
-    return word[:-1] if word.endswith("e") and len(word) > 4 else word
+    return word[:-1] if word.endswith("e") and len(word) > SHORTEST_STEM + 1 else word
 
 
 @lru_cache(maxsize=1 << 14)
@@ -68,14 +66,16 @@ def _unit(vector: Vector) -> Vector:
     return {feature: weight / length for feature, weight in vector.items()} if length else {}
 
 
-def blend(blocks: Iterable[tuple[float, Sequence[Vector]]]) -> list[Vector]:
+def blend(blocks: Iterable[tuple[Sequence[float] | float, Sequence[Vector]]]) -> list[Vector]:
     """Vectors whose product is the weighted sum of the products of their blocks."""
     joined: list[Vector] = []
-    for number, (weight, vectors) in enumerate(blocks):
+    for number, (weights, vectors) in enumerate(blocks):
         joined = joined or [{} for _ in vectors]
-        root = math.sqrt(weight)
-        for whole, part in zip(joined, vectors, strict=True):
-            whole.update({f"{number}{feature}": root * value for feature, value in part.items()})
+        shares = [weights] * len(vectors) if isinstance(weights, float) else weights
+        for whole, part, share in zip(joined, vectors, shares, strict=True):
+            if share:
+                root = math.sqrt(share)
+                whole.update({f"{number}{feature}": root * value for feature, value in part.items()})
     return joined
 
 
@@ -101,7 +101,7 @@ def _all_edges(vectors: Sequence[Vector]) -> Edges:
 
 
 def _nearest_edges(vectors: Sequence[Vector]) -> Edges:
-    """Whole stems that are not too common find the candidates; only these are compared in full."""
+    """Whole stems find the candidates; only these are compared in full."""
     postings: Postings = defaultdict(list)
     edges: Edges = [{} for _ in vectors]
     limit = int(len(vectors) * COMMON)
@@ -117,10 +117,8 @@ def _nearest_edges(vectors: Sequence[Vector]) -> Edges:
 def _sums(vector: Vector, postings: Postings, limit: int) -> dict[int, float]:
     found: dict[int, float] = defaultdict(float)
     for feature, weight in vector.items():
-        row = postings.get(feature, ())
-        if len(row) <= limit:
-            for other, value in row:
-                found[other] += weight * value
+        for other, value in postings.get(feature, [])[-limit:]:
+            found[other] += weight * value
     return found
 
 

@@ -7,6 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from crash_disk import read_tree
+
+from orchestrator_mcp.records.migration import MigrationResult
+from orchestrator_mcp.services.migration import migrate_state
 from orchestrator_mcp.storage.paths import Roots
 from orchestrator_mcp.storage.workspace import Settings, Thinking, Workspace
 
@@ -84,3 +88,15 @@ def fast_folder() -> Path:
     """A new folder on the quickest file system there is."""
     memory = Path("/dev/shm")
     return Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+
+
+def migrate(project: Path) -> MigrationResult:
+    return migrate_state(workspace(project), dry_run=False)
+
+
+def session_of(project: Path, result: MigrationResult) -> Path:
+    return project / ".orchestrator" / "sessions" / str(result.session_id)
+
+
+def outside(project: Path) -> dict[str, tuple[str, int, int | None, bytes]]:
+    return {name: entry for name, entry in read_tree(project).items() if not name.startswith(".orchestrator")}

@@ -19,6 +19,8 @@ from orchestrator_mcp.storage.locks import FolderLock
 from orchestrator_mcp.storage.migration import recover
 
 SCRIPT = Path(__file__).with_name("kill_at.py")
+pytestmark = pytest.mark.torn  # the backup keeps originals as they were
+
 SEED = 7
 KILLS = 20
 

@@ -1,0 +1,184 @@
+"""Do these entries say the same thing?
+
+The cascade, cheapest tier first: equal keys, then frames (both streaming, `grouping_stream`); then, over the
+whole store, likeness of multi-line outputs and of prose (`grouping_tiers`). Each text is routed by what it is.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from orchestrator_mcp.analysis.canonical import Canonical, Kind, canonical
+from orchestrator_mcp.analysis.grouping_masks import ANY
+from orchestrator_mcp.analysis.grouping_stream import (
+    JoinedBy,
+    Memory,
+    Placement,
+    Tables,
+    exact_key,
+    pattern_id,
+    place,
+    root,
+)
+from orchestrator_mcp.analysis.grouping_tiers import (
+    WHOLE_STORE_KINDS,
+    Embedder,
+    Entry,
+    prose_vectors,
+    regroup,
+)
+from orchestrator_mcp.analysis.similarity import product
+
+__all__ = [
+    "Candidate",
+    "Embedder",
+    "Entry",
+    "Group",
+    "JoinedBy",
+    "Memory",
+    "Placement",
+    "Tables",
+    "assign",
+    "candidates",
+    "canonical_of",
+    "group",
+    "place",
+    "root",
+]
+
+FLOOR = 0.08  # likeness below which a group is not worth a question
+TEMPLATES = 20  # members that are looked at for a group's template
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries that say the same; `members` are their places in what was given, `joined_by` the tier of each.
+
+    `cohesion` is the share of the members in which a member's word is found, on average (0 … 1).
+    """
+
+    id: str
+    template: str
+    members: tuple[int, ...]
+    joined_by: tuple[JoinedBy, ...]
+    cohesion: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An earlier group that an entry may belong to."""
+
+    group_id: str
+    likeness: float
+
+
+def canonical_of(entry: Entry) -> Canonical:
+    """The canonical form of what happened; a failure with its correction is a report, and reports are prose."""
+    if not entry.feedback:
+        return canonical(entry.subject)
+    return replace(canonical(entry.subject, values=False), kind="prose", body="")
+
+
+def assign(entries: Iterable[Entry | str], *, embedder: Embedder | None = None) -> list[str]:
+    """One group id per entry, in order; what is like nothing else has an id of its own."""
+    known = [_entry(entry) for entry in entries]
+    return _assign(known, [canonical_of(entry) for entry in known], embedder)
+
+
+def group(entries: Iterable[Entry | str], *, embedder: Embedder | None = None) -> list[Group]:
+    """The groups of these entries, single ones too, in the order of their first members."""
+    known = [_entry(entry) for entry in entries]
+    texts = [canonical_of(entry) for entry in known]
+    members: dict[str, list[int]] = {}
+    for number, group_id in enumerate(_assign(known, texts, embedder)):
+        members.setdefault(group_id, []).append(number)
+    whole: JoinedBy = "meaning" if embedder else "prose"
+    return [_group(group_id, numbers, texts, whole) for group_id, numbers in members.items()]
+
+
+def candidates(
+    entry: Entry | str, known: Mapping[str, Sequence[Entry]], *, limit: int = 5, floor: float = FLOOR
+) -> list[Candidate]:
+    """The groups nearest to an entry, best first, for the calling agent to judge.
+
+    `known` holds some members of each group; the cost grows with their number, so a few of each are enough.
+    """
+    rows = [(group_id, member) for group_id, members in known.items() for member in members]
+    mine, *others = prose_vectors([_entry(entry), *(member for _, member in rows)])
+    best: dict[str, float] = {}
+    for (group_id, _), other in zip(rows, others, strict=True):
+        best[group_id] = max(best.get(group_id, 0.0), product(mine, other))
+    ranked = sorted(best.items(), key=lambda item: (-item[1], item[0]))
+    return [Candidate(group_id, likeness) for group_id, likeness in ranked[:limit] if likeness >= floor]
+
+
+def _entry(entry: Entry | str) -> Entry:
+    return Entry(text=entry) if isinstance(entry, str) else entry
+
+
+def _assign(entries: Sequence[Entry], texts: Sequence[Canonical], embedder: Embedder | None) -> list[str]:
+    memory = Tables()
+    placed = [place(text, memory).group_id for text in texts]
+    ids = [root(group_id, memory) for group_id in placed]
+    for kind in WHOLE_STORE_KINDS:
+        chosen = _distinct(kind, entries, texts)
+        numbers: dict[str, int] = {}
+        starts = [numbers.setdefault(ids[n], len(numbers)) for n in chosen]
+        clusters = regroup(kind, [entries[n] for n in chosen], [texts[n] for n in chosen], starts, embedder)
+        first = list(numbers)
+        joined = {ids[n]: first[cluster] for n, cluster in zip(chosen, clusters, strict=True)}
+        ids = [joined.get(group_id, group_id) for group_id in ids]
+    return ids
+
+
+def _distinct(kind: Kind, entries: Sequence[Entry], texts: Sequence[Canonical]) -> list[int]:
+    """One entry of each wording: a loop that logs the same a thousand times costs as much as one entry."""
+    first: dict[tuple[str, str], int] = {}
+    for number, (entry, text) in enumerate(zip(entries, texts, strict=True)):
+        if text.kind == kind and (text.key or entry.feedback):
+            first.setdefault((exact_key(text) if text.key else str(number), entry.feedback), number)
+    return list(first.values())
+
+
+def _group(group_id: str, members: Sequence[int], texts: Sequence[Canonical], whole: JoinedBy) -> Group:
+    mine = [texts[number] for number in members]
+    templates = list(dict.fromkeys(text.template for text in mine))[:TEMPLATES]
+    return Group(group_id, _common(templates), tuple(members), _tiers(mine, whole), _cohesion(mine))
+
+
+def _tiers(texts: Sequence[Canonical], whole: JoinedBy) -> tuple[JoinedBy, ...]:
+    tiers: list[JoinedBy] = []
+    seen: set[str] = set()
+    by_kind: dict[str, JoinedBy] = {"machine": "frame", "lines": "lines", "prose": whole}
+    for text in texts:
+        key = pattern_id(exact_key(text))
+        tiers.append("exact" if text.key and key in seen else by_kind[text.kind] if seen else "new")
+        seen.add(key)
+    return tuple(tiers)
+
+
+def _common(templates: Sequence[str]) -> str:
+    """The words that all templates begin and end with, and what differs between them as `<*>`."""
+    common = templates[0].split()
+    for template in templates[1:]:
+        words = template.split()
+        if len(words) == len(common):
+            common = [a if a == b else ANY for a, b in zip(common, words, strict=True)]
+        else:
+            common = _around(common, words)
+    return " ".join(word for n, word in enumerate(common) if word != ANY or n == 0 or common[n - 1] != ANY)
+
+
+def _around(one: list[str], other: list[str]) -> list[str]:
+    shorter = min(len(one), len(other))
+    head = next((n for n in range(shorter) if one[n] != other[n]), shorter)
+    tail = next((n for n in range(shorter - head) if one[-1 - n] != other[-1 - n]), shorter - head)
+    return [*one[:head], ANY, *one[len(one) - tail :]]
+
+
+def _cohesion(texts: Sequence[Canonical]) -> float:
+    words = [set(text.tokens) - {ANY} for text in texts]
+    found_in = Counter(chain.from_iterable(words))
+    shares = [found_in[word] / len(texts) for mine in words for word in mine]
+    return round(sum(shares) / len(shares), 3) if shares else 1.0
