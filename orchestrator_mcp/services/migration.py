@@ -3,19 +3,18 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from orchestrator_mcp import __version__
-from orchestrator_mcp.analysis.migration import REWRITTEN, plan, planned_files, refusal, state_conflicts
+from orchestrator_mcp.analysis.migration import REWRITTEN, plan, planned_files, refusal
 from orchestrator_mcp.errors import MigrationError, OrchestratorError
 from orchestrator_mcp.records.legacy import LegacyKind
 from orchestrator_mcp.records.migration import Action, Manifest, MigrationResult, PlannedFile, Survey
 from orchestrator_mcp.storage import migration as disk
 from orchestrator_mcp.storage import rollback as disk_rollback
-from orchestrator_mcp.storage.files import read_small, refusals
+from orchestrator_mcp.storage.files import refusals
 from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.lines import parse_object, read_lines
 from orchestrator_mcp.storage.manifests import completed
@@ -23,10 +22,10 @@ from orchestrator_mcp.storage.survey import free_bytes, survey
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .migrated_session import session_files
+from .migration_conflicts import conflicts, state_at
 
 DryRun = Annotated[bool, Field(description="Only say what would move; false does it")]
 
-_LARGEST = 64 << 20
 _LINES_LOOKED_AT = 2_000
 _NEW = "<new>"
 
@@ -98,7 +97,7 @@ def _planned(workspace: Workspace) -> MigrationResult:
     unfinished = (
         ["A migration was cut short; the real run finishes it first."] if disk.unfinished(workspace.paths) else []
     )
-    return result.model_copy(update={"conflicts": _conflicts(workspace, found), "warnings": unfinished})
+    return result.model_copy(update={"conflicts": conflicts(workspace, found), "warnings": unfinished})
 
 
 def _migrate(workspace: Workspace) -> MigrationResult:
@@ -119,7 +118,7 @@ def _migrate(workspace: Workspace) -> MigrationResult:
         Action.MIGRATED,
         session_id=session_id,
         files=list(planned_files(found.entries, _folder(session_id))),
-        conflicts=_conflicts(workspace, found, session_id),
+        conflicts=conflicts(workspace, found, session_id),
         left_alone=found.left_alone,
         bytes=planned.bytes,
         free_bytes=planned.free_bytes,
@@ -180,40 +179,14 @@ def _manifest(workspace: Workspace, found: Survey, session_id: str, hashes: dict
         work_root=os.path.relpath(paths.work_root, paths.base_dir),
         originals=[one for entry in found.entries for one in entry.originals],
         session_files=hashes,
-        becomes_current=not _conflicts(workspace, found),
+        becomes_current=not conflicts(workspace, found),
     )
-
-
-def _conflicts(workspace: Workspace, found: Survey, but: str | None = None) -> list[str]:
-    entry = next((entry for entry in found.entries if entry.kind is LegacyKind.STATE), None)
-    if entry is None:
-        return []
-    moved = workspace.paths.work_root / entry.name
-    if but is not None:
-        moved = workspace.paths.for_session(but).state_file()
-    return state_conflicts(_state(moved) or {}, _our_states(workspace, but))
-
-
-def _our_states(workspace: Workspace, but: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    for session_id in workspace.sessions.list_sessions():
-        folder = workspace.paths.for_session(session_id).session_dir()
-        for path in (folder / "state.json", *sorted((folder / "workflows").glob("*.json"))):
-            state = _state(path) if session_id != but else None
-            if state is not None:
-                yield session_id, state
-
-
-def _state(path: Path) -> dict[str, Any] | None:
-    try:
-        return parse_object(read_small(path, _LARGEST) or b"")
-    except OrchestratorError:
-        return None
 
 
 def _secrets(workspace: Workspace, found: Survey, session_id: str) -> list[str]:
     """Copies keep every byte, so a secret in them is only pointed out."""
     paths, kinds = workspace.paths.for_session(session_id), {entry.kind for entry in found.entries}
-    state = _state(paths.state_file()) if LegacyKind.STATE in kinds else None
+    state = state_at(paths.state_file()) if LegacyKind.STATE in kinds else None
     lines = [line.data for line, _ in zip(read_lines(paths.log_file()), range(_LINES_LOOKED_AT), strict=False)]
     values = [value for value in (state, *map(parse_object, lines)) if value is not None]
     count = sum(1 for value in values if workspace.redact(value) != value)

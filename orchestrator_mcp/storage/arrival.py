@@ -45,16 +45,3 @@ def arrive(stage: Path, target: Path) -> None:
             raise
         sync_folder(target.parent)
         sync_folder(stage.parent)
-
-
-def sweep(tmp: Path) -> None:
-    """Remove what crashed builders left behind. Call it only under the store lock.
-
-    A session may be about to arrive at this moment, for that takes no lock: so each leftover is first moved out of its
-    builder's reach, whole. A builder that lives finds it gone, and builds again.
-    """
-    for leftover in list(tmp.iterdir()) if tmp.is_dir() else ():
-        doomed = tmp / f"{new_id()}.swept"
-        with contextlib.suppress(OSError):
-            os.rename(leftover, doomed)
-            shutil.rmtree(doomed, ignore_errors=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .arrival import sweep
 from .files import read_small, replace_file
 from .index import unlink_database
 from .lines import encode_line, parse_object, read_lines
@@ -33,7 +32,7 @@ def find_lines(paths: OrchestratorPaths, fits: Callable[[dict[str, Any]], bool])
 def erase(paths: OrchestratorPaths, locks: Locks, change: Change, change_bytes: ChangeBytes) -> list[Path]:
     """Rewrite every file of the store in which something must go; returns those that were rewritten.
 
-    Derived files and the cache are removed, they are made anew; what crashed builders left is swept away. Each file is
+    Derived files and the cache are removed, they are made anew. Each file is
     replaced whole, under the lock of its folder, so that a crash leaves the old or the new.
 
     Args:
@@ -44,7 +43,6 @@ def erase(paths: OrchestratorPaths, locks: Locks, change: Change, change_bytes: 
     """
     rewritten = []
     with locks.of(paths.orchestrator_dir).held():
-        sweep(paths.tmp_dir())
         shutil.rmtree(paths.reports_dir(), ignore_errors=True)
         unlink_database(paths.cache_dir())
         shared = [path for path in _files(paths) if not _is_in_session(paths, path)]

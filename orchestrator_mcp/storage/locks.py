@@ -63,9 +63,11 @@ class FolderLock:
             self._threads.release()
 
     def close(self) -> None:
-        """Give the descriptor back."""
-        with self._threads:
-            self._drop()
+        """Give the descriptor back, and the lock with it."""
+        self._drop()
+
+    def __del__(self) -> None:
+        self.close()
 
     def _acquire(self, until: float) -> int:
         while True:

@@ -1,5 +1,6 @@
 """The workspace: one project as seen by one process — its paths, clock, session and streams."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,12 +17,15 @@ from .files import make_folder, replace_file
 from .index import DATABASE, Digester, Index, Source
 from .legacy import LegacyFiles
 from .locks import Locks
+from .migration import recover
 from .paths import OrchestratorPaths, Roots
 from .sessions import SessionManager, check_session_id
 from .store import open_store, read_meta, redaction_key
 from .streams import Flusher, Read, Stream, read_records
 
 M = TypeVar("M", bound=Model)
+
+_FLUSHER = Flusher()  # one timer for the process, however many workspaces it opens
 Redactor = Callable[[dict[str, Any], bytes], dict[str, Any]]
 
 
@@ -70,12 +74,12 @@ class Workspace:
         self.legacy = LegacyFiles(roots.work)
         self._thinking = thinking
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._flusher = Flusher()
         self._streams: dict[Path, Stream[Any]] = {}
         self._session_id: str | None = None
         self._opening = threading.Lock()  # a server's tools run on several threads, in one session
         self._index: Index | None = None
         self._key: bytes | None = None
+        self._recovered = False
 
     def now(self) -> datetime:
         return self._clock()
@@ -98,7 +102,12 @@ class Workspace:
         """
         if self.read_only:
             raise ReadOnlyError("This workspace is open read-only, so nothing was written. Start without --read-only.")
-        return open_store(self.paths, self.locks.of(self.paths.orchestrator_dir), self.now())
+        meta = open_store(self.paths, self.locks.of(self.paths.orchestrator_dir), self.now())
+        if not self._recovered:
+            self._recovered = True
+            for warning in recover(self.paths, self.locks):
+                print(f"orchestrator-mcp: {warning}", file=sys.stderr)  # noqa: T201  no result to put it in
+        return meta
 
     def session_id(self) -> str:
         """This process's session, opened on first use.
@@ -140,7 +149,7 @@ class Workspace:
                 self.paths.sessions_dir() / self._session_of(path) if spec.in_session else self.paths.orchestrator_dir
             )
             lock = self.locks.of(folder)
-            self._streams[path] = Stream(model, path, lock, self.redact, self._flusher, durable=spec.durable)
+            self._streams[path] = Stream(model, path, lock, self.redact, _FLUSHER, durable=spec.durable)
         return self._streams[path]
 
     def read(self, model: type[M], session_id: str | None = None) -> Read[M]:
@@ -183,7 +192,7 @@ class Workspace:
 
     def flush(self) -> None:
         """Sync what was not synced yet."""
-        self._flusher.flush()
+        _FLUSHER.flush()
 
     def close(self) -> None:
         """Sync, and give back what is held open; the workspace can be used again."""
