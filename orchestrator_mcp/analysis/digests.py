@@ -1,5 +1,6 @@
 """What each line of each stream means to the index: in which space it is compared, and under which key."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -10,9 +11,9 @@ from orchestrator_mcp.records.digest import Digest
 from orchestrator_mcp.records.fields import Severity
 from orchestrator_mcp.records.pattern import PatternKind
 
-from .canonical import canonical
+from .grouping import Entry, canonical_of, key_of
 
-VERSION = "1"
+VERSION = "2"
 """Raise it whenever keys or digests change: every cache is then rebuilt."""
 
 SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH)
@@ -30,10 +31,15 @@ def digest(stream: str, value: dict[str, Any]) -> Iterator[Digest]:
     return reader(value) if reader else iter(())
 
 
-def text_of(stream: str, value: dict[str, Any]) -> str:
-    """The text by which one line is compared with others; empty if it has none."""
-    reader = _TEXTS.get(stream)
+def text_of(kind: PatternKind, value: dict[str, Any]) -> str:
+    """The text by which a line is compared with others of its kind; empty if it has none."""
+    reader = _TEXTS.get(kind)
     return reader(value) if reader else ""
+
+
+def entry_of(kind: PatternKind, value: dict[str, Any]) -> Entry:
+    """A line as the grouping compares it: what happened, and the correction where there is one."""
+    return Entry(context=text_of(kind, value), feedback=_text(value, "feedback") or "")
 
 
 def microseconds(moment: datetime) -> int:
@@ -63,9 +69,8 @@ def event_text(value: dict[str, Any]) -> str:
 def _failure(value: dict[str, Any]) -> Iterator[Digest]:
     if value.get("is_test") is True:
         return
-    yield _of_text(
+    yield from _of_text(
         PatternKind.FAILURE,
-        failure_text(value),
         value,
         category=_text(value, "category"),
         severity=_RANK.get(str(value.get("severity")).lower(), 1),
@@ -75,33 +80,26 @@ def _failure(value: dict[str, Any]) -> Iterator[Digest]:
 
 def _event(value: dict[str, Any]) -> Iterator[Digest]:
     event = value.get("event_type", value.get("type"))
-    item = value.get("item_id")
+    item = _text(value, "item_id")
     if event in _ERROR_EVENTS:
-        yield _of_text(PatternKind.WORKFLOW_ERROR, event_text(value), value)
-    elif event in _RESOLVED and isinstance(item, str):
-        yield Digest(
-            PatternKind.SKIPPED_ITEM,
-            item,
-            item,
-            "item",
-            _time(value),
-            _text(value, "workflow_id"),
-            hit=_RESOLVED[event],
-        )
+        yield from _of_text(PatternKind.WORKFLOW_ERROR, value)
+    elif event in _RESOLVED and item:
+        workflow = _text(value, "workflow_id")
+        yield Digest(PatternKind.SKIPPED_ITEM, item, item, "item", _time(value), workflow, hit=_RESOLVED[event])
 
 
 def _process(value: dict[str, Any]) -> Iterator[Digest]:
-    for kind, name in ((PatternKind.CHALLENGE, "challenges"), (PatternKind.LEARNING, "learnings")):
-        text = _text(value, name)
-        if text:
-            yield _of_text(kind, text, value)
+    yield from _of_text(PatternKind.CHALLENGE, value)
+    yield from _of_text(PatternKind.LEARNING, value)
 
 
 def _invocation(value: dict[str, Any]) -> Iterator[Digest]:
+    yield from _of_text(PatternKind.INVOCATION_ERROR, value)
+
+
+def _error_message(value: dict[str, Any]) -> str:
     outcome = value.get("outcome")
-    text = _text(outcome, "error_message") if isinstance(outcome, dict) else None
-    if text:
-        yield _of_text(PatternKind.INVOCATION_ERROR, text, value)
+    return (_text(outcome, "error_message") or "") if isinstance(outcome, dict) else ""
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], Iterator[Digest]]] = {
@@ -111,26 +109,30 @@ _READERS: dict[str, Callable[[dict[str, Any]], Iterator[Digest]]] = {
     "invocations": _invocation,
 }
 
-_TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "failures": failure_text,
-    "log": event_text,
-    "invocations": lambda value: str((value.get("outcome") or {}).get("error_message") or ""),
+_TEXTS: dict[PatternKind, Callable[[dict[str, Any]], str]] = {
+    PatternKind.FAILURE: failure_text,
+    PatternKind.WORKFLOW_ERROR: event_text,
+    PatternKind.CHALLENGE: lambda value: _text(value, "challenges") or "",
+    PatternKind.LEARNING: lambda value: _text(value, "learnings") or "",
+    PatternKind.INVOCATION_ERROR: _error_message,
 }
 
 
 def _of_text(
-    space: PatternKind,
-    text: str,
+    kind: PatternKind,
     value: dict[str, Any],
     *,
     category: str | None = None,
     severity: int = 1,
     retryable: bool = False,
-) -> Digest:
-    form = canonical(text)
-    return Digest(
-        space,
-        form.key,
+) -> Iterator[Digest]:
+    entry = entry_of(kind, value)
+    if not entry.context:
+        return
+    form = canonical_of(entry)
+    yield Digest(
+        kind,
+        key_of(form) or f"alone {value.get('id') or _hash(json.dumps(value, sort_keys=True))}",
         form.template,
         form.kind,
         _time(value),
@@ -139,7 +141,7 @@ def _of_text(
         category,
         severity,
         1,
-        _hash(text),
+        _hash(entry.context),
         retryable,
     )
 

@@ -42,7 +42,9 @@ __all__ = [
     "assign",
     "candidates",
     "canonical_of",
+    "common_template",
     "group",
+    "key_of",
     "place",
     "root",
 ]
@@ -78,6 +80,11 @@ def canonical_of(entry: Entry) -> Canonical:
     if not entry.feedback:
         return canonical(entry.subject)
     return replace(canonical(entry.subject, values=False), kind="prose", body="")
+
+
+def key_of(text: Canonical) -> str:
+    """The id that a group begun by this text has; empty for a text that says nothing, which is like no other."""
+    return pattern_id(exact_key(text)) if text.key else ""
 
 
 def assign(entries: Iterable[Entry | str], *, embedder: Embedder | None = None) -> list[str]:
@@ -144,7 +151,7 @@ def _distinct(kind: Kind, entries: Sequence[Entry], texts: Sequence[Canonical]) 
 def _group(group_id: str, members: Sequence[int], texts: Sequence[Canonical], whole: JoinedBy) -> Group:
     mine = [texts[number] for number in members]
     templates = list(dict.fromkeys(text.template for text in mine))[:TEMPLATES]
-    return Group(group_id, _common(templates), tuple(members), _tiers(mine, whole), _cohesion(mine))
+    return Group(group_id, common_template(templates), tuple(members), _tiers(mine, whole), _cohesion(mine))
 
 
 def _tiers(texts: Sequence[Canonical], whole: JoinedBy) -> tuple[JoinedBy, ...]:
@@ -158,7 +165,7 @@ def _tiers(texts: Sequence[Canonical], whole: JoinedBy) -> tuple[JoinedBy, ...]:
     return tuple(tiers)
 
 
-def _common(templates: Sequence[str]) -> str:
+def common_template(templates: Sequence[str]) -> str:
     """The words that all templates begin and end with, and what differs between them as `<*>`."""
     common = templates[0].split()
     for template in templates[1:]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Protocol
 
-from orchestrator_mcp.records.fields import Level, Severity
+from orchestrator_mcp.records.fields import Severity
 from orchestrator_mcp.records.pattern import PatternKind
 from orchestrator_mcp.records.rule import Suggestion
 
@@ -13,7 +13,6 @@ from .sanitize import clip, single_line
 
 EXAMPLES = 3
 
-_ORDER = {Level.HIGH: 0, Level.MEDIUM: 1, Level.LOW: 2}
 _FENCE = "````"  # longer than any fence in a draft, so that a draft cannot end its own block
 _ROADMAP = {PatternKind.SKIPPED_ITEM, PatternKind.WORKFLOW_ERROR, PatternKind.CHALLENGE}
 
@@ -70,14 +69,11 @@ def content_hash(title: str, target: str, draft: str) -> str:
 
 
 def report(drafts: Sequence[Reported], total: int, now: str) -> str:
-    """`skill_update_suggestions.md`, most urgent first, over `total` entries, generated `now`."""
+    """`skill_update_suggestions.md` over `total` entries, generated `now`; the drafts come most urgent first."""
     head = ["# Skill Update Suggestions", "", f"**Generated:** {now}", f"**Based on:** {total} feedback entries", ""]
-    ordered = sorted(
-        drafts, key=lambda one: (_ORDER[one.suggestion.priority], -one.suggestion.entries, one.suggestion.id)
-    )
-    if not ordered:
+    if not drafts:
         head += ["Nothing recurs often enough yet. Log failures as they happen, or lower --min-frequency.", ""]
-    return "\n".join([*head, *map(_section, ordered)])
+    return "\n".join([*head, *map(_section, drafts)])
 
 
 def _section(one: Reported) -> str:

@@ -10,7 +10,7 @@ from orchestrator_mcp.errors import InvalidInputError, NotFoundError, WorkspaceB
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.digest import Digest
 from orchestrator_mcp.records.failure import Failure, FailureList, FailureLogged, KnownPattern
-from orchestrator_mcp.records.fields import FailureType, Severity
+from orchestrator_mcp.records.fields import FailureType, Level, Severity
 from orchestrator_mcp.storage import queries
 from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.workspace import Workspace
@@ -109,19 +109,22 @@ def _known(workspace: Workspace, failure: Failure) -> KnownPattern:
 
 
 def _pattern(db: sqlite3.Connection, key: int, entry: Digest, own_id: str) -> KnownPattern:
-    seen = queries.known(db, [key])
-    earlier = queries.newest_other(db, [key], own_id)
+    """What the last grouping says of a key; one that came after it is a kind of its own until the next review."""
+    group, keys = queries.group_of(db, entry.space, key) or (entry.key, [key])
+    seen = queries.known(db, keys)
+    earlier = queries.newest_other(db, keys, own_id)
     correction = earlier.value.get("feedback") if earlier else None
+    level = confidence(seen.n, seen.sessions, static_words(entry.template))
     return KnownPattern(
-        id=pattern_id(entry.space, entry.key),
+        id=pattern_id(entry.space, group),
         state="new" if seen.n < MIN_FREQUENCY else "ongoing",
         occurrences=seen.n,
         retries=seen.retries,
         sessions=seen.sessions,
         first_seen=None if seen.first is None else moment(seen.first),
-        joined_by="exact",
+        joined_by="exact" if len(keys) == 1 else "prose",
         template=clip(single_line(entry.template), TEMPLATE_LENGTH),
-        confidence=confidence(seen.n, seen.sessions, static_words(entry.template)),
+        confidence=min(level, Level.MEDIUM, key=[*Level].index) if len(keys) > 1 else level,
         correction=clip(single_line(correction), CORRECTION_LENGTH) if isinstance(correction, str) else None,
     )
 

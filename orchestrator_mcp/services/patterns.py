@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from orchestrator_mcp.analysis import patterns as rules_of
 from orchestrator_mcp.analysis.canonical import canonical
-from orchestrator_mcp.analysis.digests import microseconds, moment, text_of
-from orchestrator_mcp.analysis.identity import merged_keys, pattern_id
+from orchestrator_mcp.analysis.digests import SEVERITIES, entry_of, microseconds, moment, text_of
+from orchestrator_mcp.analysis.grouping import Entry, assign, common_template
+from orchestrator_mcp.analysis.identity import pattern_id
 from orchestrator_mcp.analysis.sanitize import clip, single_line
 from orchestrator_mcp.errors import InvalidInputError
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.base import Timestamp
-from orchestrator_mcp.records.fields import Level
+from orchestrator_mcp.records.fields import Level, Severity
 from orchestrator_mcp.records.pattern import (
     Counts,
     Example,
@@ -32,9 +33,11 @@ EXAMPLES = 3
 EXAMPLE_LENGTH = 160
 TITLE_LENGTH = 100
 TEXTS_READ = 20
+TEMPLATES_READ = 20
 NEW_FOR = timedelta(days=7)
 
 _ORDER = {Level.HIGH: 0, Level.MEDIUM: 1, Level.LOW: 2}
+_TIERS = {"machine": "frame", "lines": "lines", "prose": "prose"}
 _OF_TEXT = tuple(kind for kind in PatternKind if kind is not PatternKind.SKIPPED_ITEM)
 
 
@@ -42,17 +45,27 @@ class Found(NamedTuple):
     """A pattern before its examples are read: what it is, over which keys, with which figures."""
 
     kind: PatternKind
+    group: str
     keys: tuple[Kind, ...]
     tally: Tally
-    rate: Rate | None
+    rate: Rate | None = None
 
     @property
     def id(self) -> str:
-        return pattern_id(self.kind, self.keys[0].key)
+        return pattern_id(self.kind, self.group)
+
+    @property
+    def key_ids(self) -> list[int]:
+        return [one.key_id for one in self.keys]
 
     @property
     def template(self) -> str:
-        return self.keys[0].template
+        return common_template([one.template for one in self.keys[:TEMPLATES_READ]])
+
+    @property
+    def joined_by(self) -> str:
+        """The tier that joined its keys."""
+        return "exact" if len(self.keys) == 1 else _TIERS[self.keys[0].form]
 
 
 def review_patterns(
@@ -94,71 +107,97 @@ def find_patterns(db: sqlite3.Connection, span: Span, category: str | None, min_
 
 
 def ranked(found: list[Found]) -> list[Found]:
-    """The most urgent first; ties by frequency, then by name, so that the order is always the same."""
-    return sorted(found, key=lambda one: (_ORDER[priority_of(one)], -one.tally.n, one.kind, one.keys[0].key))
+    """The most urgent first, then the gravest, then the most frequent, then by name: always the same order."""
+    return sorted(
+        found,
+        key=lambda one: (
+            _ORDER[priority_of(one)],
+            -SEVERITIES.index(severity_of(one)),
+            -one.tally.n,
+            one.kind,
+            one.group,
+        ),
+    )
 
 
-def static_words(found: Found) -> int:
-    return rules_of.static_words(found.template)
+def severity_of(found: Found) -> Severity:
+    """What most of a pattern's entries say."""
+    return rules_of.common_severity(found.tally.low, found.tally.medium, found.tally.high)
 
 
 def confidence_of(found: Found) -> Level:
     """How sure a pattern is."""
     if found.rate:
         return Level.HIGH if found.rate.low >= rules_of.SKIPPED_RATE else Level.MEDIUM
-    return rules_of.confidence(found.tally.n, found.tally.occasions, static_words(found))
+    level = rules_of.confidence(found.tally.n, found.tally.occasions, rules_of.static_words(found.template))
+    # Only exact keys were right often enough, on labelled texts, to be called sure.
+    return Level.MEDIUM if level is Level.HIGH and found.joined_by != "exact" else level
 
 
 def priority_of(found: Found) -> Level:
     """How soon to look at a pattern."""
     if found.rate:
         return Level.MEDIUM
-    severity = rules_of.common_severity(found.tally.low, found.tally.medium, found.tally.high)
-    return rules_of.priority(severity, found.tally.occasions, found.tally.n)
+    return rules_of.priority(severity_of(found), found.tally.occasions, found.tally.n)
 
 
 def _recurring(
     db: sqlite3.Connection, kind: PatternKind, span: Span, category: str | None, min_frequency: int
 ) -> Iterator[Found]:
-    everything = {one.key_id: one for one in queries.kinds(db, kind)}
-    tallies = queries.recurring(db, kind, span, category, 1)
-    for group in merged_keys([everything[key] for key in tallies]):
-        ids = [one.key_id for one in group]
+    tallies = queries.recurring(db, kind, span, category)
+    for group, keys in groups_of(db, kind).items():
+        seen = [one for one in keys if one.key_id in tallies]
+        if sum(tallies[one.key_id].n for one in seen) < rules_of.least_entries(kind, min_frequency):
+            continue
+        ids = [one.key_id for one in seen]
         tally = tallies[ids[0]] if len(ids) == 1 else queries.tally_of(db, ids, span, category)
         if rules_of.is_pattern(kind, tally.n, tally.workflows, min_frequency):
-            yield Found(kind, tuple(group), tally, None)
+            yield Found(kind, group, tuple(seen), tally)
+
+
+def groups_of(db: sqlite3.Connection, kind: PatternKind) -> dict[str, list[Kind]]:
+    """The keys of each group of a space, in the order in which they were first seen."""
+    keys = queries.kinds(db, kind)
+    groups = queries.grouping(db, kind, keys, lambda found: assign(_entry(db, kind, one) for one in found))
+    members: dict[str, list[Kind]] = {}
+    for one, group in zip(keys, groups, strict=True):
+        members.setdefault(group, []).append(one)
+    return members
+
+
+def _entry(db: sqlite3.Connection, kind: PatternKind, key: Kind) -> Entry:
+    """What a key's oldest entry says; a line that is gone says nothing."""
+    line = queries.first_line(db, key.key_id)
+    return Entry() if line is None else entry_of(kind, line.value)
 
 
 def _skipped(db: sqlite3.Connection, span: Span) -> Iterator[Found]:
-    for name, k, n, tally in queries.rates(db, PatternKind.SKIPPED_ITEM, span):
+    kind = PatternKind.SKIPPED_ITEM
+    for key, k, n, tally in queries.rates(db, kind, span):
         rate = rules_of.rate(k, n)
         if rules_of.rate_is_pattern(rate):
-            key = queries.find_key(db, PatternKind.SKIPPED_ITEM, name)
-            yield Found(
-                PatternKind.SKIPPED_ITEM, (Kind(key or 0, PatternKind.SKIPPED_ITEM, name, name, "item"),), tally, rate
-            )
+            yield Found(kind, key.key, (key,), tally, rate)
 
 
 def _positives(db: sqlite3.Connection, span: Span) -> Iterator[str]:
     """Items that were done, not skipped, wherever they came up."""
-    for name, skipped, n, _ in queries.rates(db, PatternKind.SKIPPED_ITEM, span):
+    for item, skipped, n, _ in queries.rates(db, PatternKind.SKIPPED_ITEM, span):
         done = rules_of.rate(n - skipped, n)
-        if name.endswith("_review") and rules_of.rate_is_pattern(done):
-            yield f"{name} performed consistently: {rules_of.rate_text(done)}"
+        if item.key.endswith("_review") and rules_of.rate_is_pattern(done):
+            yield f"{item.key} performed consistently: {rules_of.rate_text(done)}"
 
 
 def _pattern(db: sqlite3.Connection, found: Found, span: Span, now: datetime) -> Pattern:
-    ids = [one.key_id for one in found.keys]
-    tally = found.tally
+    ids, tally = found.key_ids, found.tally
     first = _moment(tally.first)
-    texts = texts_of(queries.newest(db, ids, span, TEXTS_READ))
+    texts = texts_of(found.kind, queries.newest(db, ids, span, TEXTS_READ))
     return Pattern(
         id=found.id,
         kind=found.kind,
         title=title_of(found, [text for _, text in texts]),
         template=clip(single_line(found.template), EXAMPLE_LENGTH),
         category=queries.common_category(db, ids),
-        severity=rules_of.common_severity(tally.low, tally.medium, tally.high),
+        severity=severity_of(found),
         priority=priority_of(found),
         confidence=confidence_of(found),
         occurrences=tally.n,
@@ -172,7 +211,7 @@ def _pattern(db: sqlite3.Connection, found: Found, span: Span, now: datetime) ->
         last_seen=_moment(tally.last),
         trend=None,
         state=PatternState.NEW if first and now - first < NEW_FOR else PatternState.ONGOING,
-        joined_by="exact" if len(ids) == 1 else "template",
+        joined_by=found.joined_by,
         examples=[Example(id=one, text=clip(single_line(text), EXAMPLE_LENGTH)) for one, text in texts[:EXAMPLES]],
         suggestion=_advice(found),
     )
@@ -186,11 +225,11 @@ def title_of(found: Found, texts: Sequence[str]) -> str:
     return clip(single_line(headlines.pop() if len(headlines) == 1 else found.template), TITLE_LENGTH)
 
 
-def texts_of(lines: Sequence[queries.Located]) -> list[tuple[str, str]]:
+def texts_of(kind: PatternKind, lines: Sequence[queries.Located]) -> list[tuple[str, str]]:
     """Record id and text of each line, no two with the same text; newest first, as the lines are."""
     different: dict[str, str] = {}
     for line in lines:
-        different.setdefault(text_of(line.stream, line.value), line.record)
+        different.setdefault(text_of(kind, line.value), line.record)
     return [(record, text) for text, record in different.items() if text]
 
 

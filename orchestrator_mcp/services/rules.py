@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from orchestrator_mcp.analysis import rules as drafting
-from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY, common_severity
+from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.analysis.sanitize import clip, single_line
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.base import format_time
@@ -24,6 +24,7 @@ from .patterns import (
     page_start,
     priority_of,
     ranked,
+    severity_of,
     texts_of,
     title_of,
 )
@@ -90,10 +91,10 @@ def open_suggestions(workspace: Workspace) -> RulesSuggested:
 
 
 def _draft(workspace: Workspace, db: sqlite3.Connection, found: Found, of_sessions: int, session: str) -> Drafted:
-    lines = queries.newest(db, [one.key_id for one in found.keys], _HISTORY, ENTRIES_READ)
-    texts = [text for _, text in texts_of(lines)]
+    lines = queries.newest(db, found.key_ids, _HISTORY, ENTRIES_READ)
+    texts = [text for _, text in texts_of(found.kind, lines)]
     title = title_of(found, texts)
-    category = queries.common_category(db, [one.key_id for one in found.keys])
+    category = queries.common_category(db, found.key_ids)
     target = drafting.target_of(found.kind, category)
     draft = drafting.draft_rule(found.kind, title, [line.value for line in lines])
     suggestion = Suggestion(
@@ -113,8 +114,7 @@ def _draft(workspace: Workspace, db: sqlite3.Connection, found: Found, of_sessio
         of_sessions=max(of_sessions, found.tally.sessions),
     )
     quotes = [clip(single_line(text), QUOTE_LENGTH) for text in texts]
-    severity = common_severity(found.tally.low, found.tally.medium, found.tally.high)
-    return Drafted(suggestion, severity, quotes)
+    return Drafted(suggestion, severity_of(found), quotes)
 
 
 def _save(workspace: Workspace, suggestion: Suggestion) -> Suggestion:

@@ -40,6 +40,9 @@ CREATE INDEX entries_record ON entries (file, record);
 CREATE INDEX entries_key ON entries (key, ts, session, workflow, agent, category, severity, hit, retry, hash);
 CREATE TABLE tallies (key INTEGER, session INTEGER, n INTEGER, retries INTEGER, first INTEGER, last INTEGER,
   PRIMARY KEY (key, session)) WITHOUT ROWID;
+CREATE TABLE groupings (space TEXT PRIMARY KEY, mark BLOB);
+CREATE TABLE groups (key INTEGER PRIMARY KEY, space TEXT, grp TEXT);
+CREATE INDEX groups_grp ON groups (space, grp);
 """
 
 
@@ -112,7 +115,7 @@ class Index:
             if whole:
                 gone = {path: file for file, path in db.execute("SELECT id, path FROM files") if path not in paths}
                 for file in gone.values():
-                    with _writing(db):
+                    with writing(db):
                         _drop_file(db, file)
 
     def close(self) -> None:
@@ -257,7 +260,8 @@ def _known(db: sqlite3.Connection, path: Path) -> _File | None:
 
 
 @contextlib.contextmanager
-def _writing(db: sqlite3.Connection) -> Iterator[None]:
+def writing(db: sqlite3.Connection) -> Iterator[None]:
+    """A transaction: all of it, or nothing."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -277,14 +281,14 @@ def _take_in(db: sqlite3.Connection, source: Source, digest: Digester) -> bool:
         head = _head(source.path)
     except (FileNotFoundError, NotADirectoryError, NotFoundError):
         if known is not None:
-            with _writing(db):
+            with writing(db):
                 _drop_file(db, known.id)
         return False
     grown = known if known is not None and known.has_only_grown(info, head) else None
     start = grown.offset if grown else 0
     lines = list(islice(read_lines(source.path, start), _BATCH))
     prepared = [_prepare(line, source.stream, digest) for line in lines]  # the long part, before any lock
-    with _writing(db):
+    with writing(db):
         if _known(db, source.path) != known:
             return True  # another process took it in meanwhile: look again
         if known is not None and grown is None:

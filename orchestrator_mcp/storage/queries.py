@@ -1,15 +1,19 @@
 """Questions to the index: how often, where, when, and the lines that say so."""
 
+import hashlib
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .index import writing
 from .lines import parse_object, read_lines
 
 Span = tuple[int | None, int | None]
 """From and to, in microseconds since 1970, both included; None is unbounded."""
 
+_LISTED = "(SELECT value FROM json_each(?))"  # a list of any length, bound as one value
 _COUNTS = """
  COUNT(*) - SUM(retry), SUM(retry), COUNT(DISTINCT session), COUNT(DISTINCT workflow), COUNT(DISTINCT agent),
  COUNT(DISTINCT COALESCE(-workflow, session)), SUM(severity = 0), SUM(severity = 1), SUM(severity = 2),
@@ -70,36 +74,34 @@ class Located(NamedTuple):
     value: dict[str, Any]
 
 
-def recurring(db: sqlite3.Connection, space: str, span: Span, category: str | None, least: int) -> dict[int, Tally]:
-    """Every key of a space seen at least `least` times in a span, with its tally."""
+def recurring(db: sqlite3.Connection, space: str, span: Span, category: str | None) -> dict[int, Tally]:
+    """Every key of a space that was seen in a span, with its tally."""
     where, values = _where(span, category)
     rows = db.execute(
         f"SELECT entries.key,{_COUNTS} FROM entries JOIN keys ON keys.id = entries.key"
-        f" WHERE space = ? AND hit AND {where} GROUP BY entries.key HAVING COUNT(*) - SUM(retry) >= ?",
-        (space, *values, least),
+        f" WHERE space = ? AND hit AND {where} GROUP BY entries.key",
+        (space, *values),
     )
     return {row[0]: Tally(*row[1:]) for row in rows}
 
 
-def tally_of(db: sqlite3.Connection, keys: Sequence[int], span: Span, category: str | None) -> Tally:
+def tally_of(db: sqlite3.Connection, keys: list[int], span: Span, category: str | None) -> Tally:
     """The tally of several keys taken as one."""
     where, values = _where(span, category)
-    marks = ",".join("?" * len(keys))
     row = db.execute(
-        f"SELECT {_COUNTS} FROM entries WHERE key IN ({marks}) AND hit AND {where}",
-        (*keys, *values),
+        f"SELECT {_COUNTS} FROM entries WHERE key IN {_LISTED} AND hit AND {where}",
+        (json.dumps(keys), *values),
     ).fetchone()
     return Tally(*(value or 0 for value in row[:9]), *row[9:])
 
 
-def known(db: sqlite3.Connection, key_ids: Sequence[int]) -> Known:
+def known(db: sqlite3.Connection, key_ids: list[int]) -> Known:
     """What the whole history says of a kind, without reading its entries."""
-    marks = ",".join("?" * len(key_ids))
     row = db.execute(
         "SELECT COALESCE(SUM(n - retries), 0), COALESCE(SUM(retries), 0), COUNT(DISTINCT session),"
         " MIN(first), MAX(last)"
-        f" FROM tallies WHERE key IN ({marks})",
-        tuple(key_ids),
+        f" FROM tallies WHERE key IN {_LISTED}",
+        (json.dumps(key_ids),),
     ).fetchone()
     return Known(*row)
 
@@ -111,22 +113,62 @@ def find_key(db: sqlite3.Connection, space: str, key: str) -> int | None:
 
 
 def kinds(db: sqlite3.Connection, space: str) -> list[Kind]:
-    """Every key of a space, in the order of its text, whatever order it arrived in."""
-    return [
-        Kind(*row)
-        for row in db.execute("SELECT id, space, key, template, kind FROM keys WHERE space=? ORDER BY key", (space,))
-    ]
+    """Every key of a space, by when it was first seen, whatever order its entries arrived in."""
+    rows = db.execute(
+        "SELECT id, space, keys.key, template, kind, MIN(first) AS seen FROM keys JOIN tallies ON tallies.key = keys.id"
+        " WHERE space = ? GROUP BY id ORDER BY seen IS NULL, seen, keys.key",
+        (space,),
+    )
+    return [Kind(*row[:5]) for row in rows]
 
 
-def rates(db: sqlite3.Connection, space: str, span: Span) -> list[tuple[str, int, int, Tally]]:
-    """For each key of a space of opportunities: name, workflows in which it was taken, workflows in all, tally."""
+def first_line(db: sqlite3.Connection, key_id: int) -> Located | None:
+    """The oldest line of a key."""
+    row = db.execute(
+        "SELECT files.path, files.stream, entries.record, entries.offset FROM entries"
+        " JOIN files ON files.id = entries.file WHERE key = ? AND hit ORDER BY ts, record LIMIT 1",
+        (key_id,),
+    ).fetchone()
+    return None if row is None else _read(*row)
+
+
+def group_of(db: sqlite3.Connection, space: str, key_id: int) -> tuple[str, list[int]] | None:
+    """The group that a key was last put in, with all keys of it; None if it was not grouped yet."""
+    row = db.execute("SELECT grp FROM groups WHERE space = ? AND key = ?", (space, key_id)).fetchone()
+    if row is None:
+        return None
+    members = db.execute("SELECT key FROM groups WHERE space = ? AND grp = ? ORDER BY key", (space, row[0]))
+    return row[0], [key for (key,) in members]
+
+
+def grouping(
+    db: sqlite3.Connection, space: str, found: Sequence[Kind], think: Callable[[Sequence[Kind]], Sequence[str]]
+) -> list[str]:
+    """The group of each key of a space: as it was worked out last, unless the keys, or their order, are others now."""
+    mark = hashlib.sha256("\0".join(one.key for one in found).encode()).digest()
+    if db.execute("SELECT mark FROM groupings WHERE space = ?", (space,)).fetchone() == (mark,):
+        kept = dict(db.execute("SELECT key, grp FROM groups WHERE space = ?", (space,)))
+        return [kept[one.key_id] for one in found]
+    groups = list(think(found))  # the long part, before any lock
+    with writing(db):
+        db.execute("DELETE FROM groups WHERE space = ?", (space,))
+        rows = ((one.key_id, space, group) for one, group in zip(found, groups, strict=True))
+        db.executemany("INSERT INTO groups VALUES (?, ?, ?)", rows)
+        db.execute("INSERT OR REPLACE INTO groupings VALUES (?, ?)", (space, mark))
+    return groups
+
+
+def rates(db: sqlite3.Connection, space: str, span: Span) -> list[tuple[Kind, int, int, Tally]]:
+    """For each key of a space of opportunities: workflows in which it was taken, workflows in all, its tally."""
     where, values = _where(span, None)
     rows = db.execute(
-        f"SELECT keys.key, COUNT(DISTINCT CASE WHEN hit THEN {_OCCASION} END), COUNT(DISTINCT {_OCCASION}),{_COUNTS}"
-        f" FROM entries JOIN keys ON keys.id = entries.key WHERE space = ? AND {where} GROUP BY keys.key",
+        "SELECT keys.id, space, keys.key, template, kind,"
+        f" COUNT(DISTINCT CASE WHEN hit THEN {_OCCASION} END), COUNT(DISTINCT {_OCCASION}),{_COUNTS}"
+        f" FROM entries JOIN keys ON keys.id = entries.key WHERE space = ? AND {where}"
+        " GROUP BY keys.id ORDER BY keys.key",
         (space, *values),
     )
-    return [(row[0], row[1], row[2], Tally(*row[3:])) for row in rows]
+    return [(Kind(*row[:5]), row[5], row[6], Tally(*row[7:])) for row in rows]
 
 
 _OCCASION = "COALESCE(-workflow, session)"
@@ -143,38 +185,35 @@ def totals(db: sqlite3.Connection, span: Span) -> Totals:
     return Totals(entries, sessions, workflows, undated, bad)
 
 
-def common_category(db: sqlite3.Connection, keys: Sequence[int]) -> str | None:
+def common_category(db: sqlite3.Connection, keys: list[int]) -> str | None:
     """The category that most entries of some keys have."""
-    marks = ",".join("?" * len(keys))
     row = db.execute(
         "SELECT name FROM entries JOIN names ON names.id = entries.category"
-        f" WHERE key IN ({marks}) GROUP BY name ORDER BY COUNT(*) DESC, name LIMIT 1",
-        tuple(keys),
+        f" WHERE key IN {_LISTED} GROUP BY name ORDER BY COUNT(*) DESC, name LIMIT 1",
+        (json.dumps(keys),),
     ).fetchone()
     return None if row is None else str(row[0])
 
 
-def newest(db: sqlite3.Connection, keys: Sequence[int], span: Span, limit: int) -> list[Located]:
+def newest(db: sqlite3.Connection, keys: list[int], span: Span, limit: int) -> list[Located]:
     """The newest lines of some keys, read from their files."""
     where, values = _where(span, None)
-    marks = ",".join("?" * len(keys))
     rows = db.execute(
         "SELECT files.path, files.stream, entries.record, entries.offset FROM entries"
-        f" JOIN files ON files.id = entries.file WHERE key IN ({marks}) AND hit AND {where}"
+        f" JOIN files ON files.id = entries.file WHERE key IN {_LISTED} AND hit AND {where}"
         " ORDER BY ts DESC, entries.record DESC LIMIT ?",
-        (*keys, *values, limit),
+        (json.dumps(keys), *values, limit),
     ).fetchall()
     return [found for row in rows if (found := _read(*row))]
 
 
-def newest_other(db: sqlite3.Connection, keys: Sequence[int], record: str) -> Located | None:
+def newest_other(db: sqlite3.Connection, keys: list[int], record: str) -> Located | None:
     """The newest line of some keys that is not of this record."""
-    marks = ",".join("?" * len(keys))
     row = db.execute(
         "SELECT files.path, files.stream, entries.record, entries.offset FROM entries"
-        f" JOIN files ON files.id = entries.file WHERE key IN ({marks}) AND entries.record <> ?"
+        f" JOIN files ON files.id = entries.file WHERE key IN {_LISTED} AND entries.record <> ?"
         " ORDER BY ts DESC LIMIT 1",
-        (*keys, record),
+        (json.dumps(keys), record),
     ).fetchone()
     return None if row is None else _read(*row)
 
