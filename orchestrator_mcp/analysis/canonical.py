@@ -40,19 +40,20 @@ class Canonical:
     tokens: tuple[str, ...]
     names: frozenset[int]
     kind: Kind
-    static_words: int
     body: str = ""
 
 
-def canonical(text: str, *, values: bool = True) -> Canonical:
-    """The text's canonical form, with quoted values masked or not; the work is bounded, however long the text."""
+def canonical(text: str, *, report: bool = False) -> Canonical:
+    """The text's canonical form; the work is bounded, however long the text.
+
+    A `report` is prose, whatever it looks like, and keeps the values that its writer quoted.
+    """
     lines = plain_lines(text)
     line = headline(lines)
-    template, tokens, names = _shape(line, values=values)
-    static = sum(n not in names and is_word(token) for n, token in enumerate(tokens))
-    kind = _kind(lines, line)
+    template, tokens, names = _shape(line, values=not report)
+    kind = "prose" if report else _kind(lines, line)
     body = _body(lines) if kind == "lines" else ""
-    return Canonical(line, template, _key(line, tokens), tokens, names, kind, static, body)
+    return Canonical(line, template, _key(line, tokens), tokens, names, kind, body)
 
 
 def is_word(token: str) -> bool:

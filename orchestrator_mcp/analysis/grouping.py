@@ -6,7 +6,7 @@ whole store, likeness of multi-line outputs and of prose (`grouping_tiers`). Eac
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
 from orchestrator_mcp.analysis.canonical import Canonical, Kind, canonical
@@ -77,9 +77,7 @@ class Candidate:
 
 def canonical_of(entry: Entry) -> Canonical:
     """The canonical form of what happened; a failure with its correction is a report, and reports are prose."""
-    if not entry.feedback:
-        return canonical(entry.subject)
-    return replace(canonical(entry.subject, values=False), kind="prose", body="")
+    return canonical(entry.subject, report=bool(entry.feedback))
 
 
 def key_of(text: Canonical) -> str:

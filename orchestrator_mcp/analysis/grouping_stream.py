@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple, Protocol
 
 from orchestrator_mcp.analysis.canonical import Canonical, is_word
@@ -93,6 +94,7 @@ def _apart(memory: Memory) -> str:
     return pattern_id(f"\n{count}")
 
 
+@lru_cache(maxsize=1 << 14)
 def pattern_id(key: str) -> str:
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
     return "pat_" + base64.b32encode(digest[:10]).decode("ascii").lower()

@@ -31,16 +31,21 @@ for path in Path(sys.argv[1]).rglob("*.jsonl"):
 """
 
 
-def texts(count: int, seed: int) -> list[str]:
-    """Error texts as agents log them: few kinds often, many kinds rarely, and what varies varies."""
-    chance = random.Random(seed)
-    kinds = [
+def kinds() -> list[str]:
+    """The kinds of error that this project's agents meet, whatever the session."""
+    chance = random.Random(1)
+    return [
         f"{chance.choice(['ValueError', 'KeyError', 'TimeoutError', 'AssertionError'])}: cannot {chance.choice(VERBS)} "
         f"{chance.choice(NOUNS)} {chance.choice(NOUNS)} {{0}} in /home/u{{1}}/src/{chance.choice(NOUNS)}.py line {{2}}"
         for _ in range(KINDS)
     ]
+
+
+def texts(count: int, seed: int) -> list[str]:
+    """Error texts as agents log them: few kinds often, many kinds rarely, and what varies varies."""
+    chance, known = random.Random(seed), kinds()
     return [
-        kinds[min(int(chance.paretovariate(0.8)) - 1, KINDS - 1)].format(
+        known[min(int(chance.paretovariate(0.8)) - 1, KINDS - 1)].format(
             chance.randrange(10_000), chance.randrange(9), chance.randrange(900)
         )
         for _ in range(count)
