@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .analysis.grouping import group
     from .errors import OrchestratorError
     from .services.seed_telemetry import TelemetryAnalyzer, TelemetryLogger
     from .services.workspace import open_workspace
@@ -23,6 +24,7 @@ _PUBLIC = {
     "TelemetryAnalyzer": "services.seed_telemetry",
     "TelemetryLogger": "services.seed_telemetry",
     "Workspace": "storage.workspace",
+    "group": "analysis.grouping",
     "open_workspace": "services.workspace",
 }
 
@@ -34,6 +36,7 @@ __all__ = [
     "TelemetryLogger",
     "Workspace",
     "__version__",
+    "group",
     "open_workspace",
 ]
 

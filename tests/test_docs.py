@@ -35,6 +35,7 @@ def test_what_the_readme_says_to_type_works(line: str, tmp_path: Path) -> None:
         logged = [*run, "failure", "log", "--context", "a", "--feedback", "b", "--json"]
         answer = json.loads(subprocess.check_output(logged, cwd=tmp_path))
         words = ["forget", answer["id"], "--yes"]
+    (tmp_path / "ci.jsonl").write_text('{"message": "It broke"}\n', encoding="utf-8")
     result = subprocess.run([*run, *words], cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     asks = b"there is no terminal" in result.stderr and "--interactive" in words
     assert result.returncode == 0 or asks, result.stderr

@@ -21,6 +21,7 @@ COMMANDS = (
     Command("failure", "log, list, show and search failures"),
     Command("feedback", "record feedback about a finished workflow"),
     Command("review", "what recurs: failures, errors, skipped items, learnings"),
+    Command("group", "group the texts of any file of JSON lines, such as a CI log's"),
     Command("rules", "suggest rules from what recurs, and list them"),
     Command("session", "list, show, open and switch sessions"),
     Command("telemetry", "start, finish and rate agent runs; compare agents"),

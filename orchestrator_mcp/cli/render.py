@@ -16,6 +16,7 @@ from orchestrator_mcp.records.base import Result, Timestamp
 from orchestrator_mcp.records.failure import Failure, FailureList, FailureLogged
 from orchestrator_mcp.records.feedback import FeedbackRecorded
 from orchestrator_mcp.records.fields import Level
+from orchestrator_mcp.records.grouping import GroupedTexts
 from orchestrator_mcp.records.legacy import NOTICE
 from orchestrator_mcp.records.migration import Action, MigrationResult
 from orchestrator_mcp.records.pattern import Pattern, PatternReview
@@ -107,6 +108,18 @@ def _pattern(one: Pattern, most: int) -> str:
     return "\n".join(
         [head, f"    {bar:<{BAR}} {where}; {', '.join(notes)}  {one.id}", *examples, f"    → {one.suggestion}"]
     )
+
+
+@_text.register
+def _(result: GroupedTexts) -> str:
+    lines = [f"{result.texts} texts, {len(result.groups)} groups; {result.alone} texts are like no other", _rule()]
+    most = max((one.members for one in result.groups), default=1)
+    for one in result.groups:
+        bar = "█" * max(1, round(BAR * one.members / most))
+        place = f"{_clean(one.by)}: " if one.by else ""
+        lines += [f"{bar:<{BAR}} {one.members:>5}  {place}{_clean(one.template)}"]
+        lines += [f'{"":<{BAR}}        "{_shorten(example.text, BAR + 10)}"' for example in one.examples[:1]]
+    return "\n".join([*lines, *([f"Written: {result.written}"] if result.written else [])])
 
 
 @_text.register

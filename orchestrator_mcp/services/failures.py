@@ -6,7 +6,7 @@ from orchestrator_mcp.analysis.digests import digest, moment
 from orchestrator_mcp.analysis.identity import pattern_id
 from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY, confidence, static_words
 from orchestrator_mcp.analysis.sanitize import clip, single_line
-from orchestrator_mcp.errors import InvalidInputError, NotFoundError, WorkspaceBusyError
+from orchestrator_mcp.errors import InvalidInputError, NotFoundError, OrchestratorError
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.digest import Digest
 from orchestrator_mcp.records.failure import Failure, FailureList, FailureLogged, KnownPattern
@@ -84,7 +84,7 @@ def _answer(workspace: Workspace, failure: Failure) -> FailureLogged:
         )
     try:
         known = _known(workspace, failure)
-    except WorkspaceBusyError as error:
+    except OrchestratorError as error:
         return FailureLogged(
             id=failure.id, warnings=[f"Stored. What is known about it could not be looked up: {error}"]
         )

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from .lines import parse_object
 
 _LARGEST_STATE = 64 << 20
 _ENOUGH = 20
+_LONGEST_LINE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,12 @@ def _unsafe(row: LegacyFile, path: Path) -> str | None:
 
 
 def _is_ours(row: LegacyFile, path: Path) -> bool:
+    info = path.lstat()
+    return _has_our_content(row, path, info.st_ino, info.st_size, info.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)  # every result says whether legacy files lie here, so an unchanged one is read once
+def _has_our_content(row: LegacyFile, path: Path, *_unchanged: int) -> bool:
     if row.kind is LegacyKind.STATE:
         return _fits(row, read_small(path, _LARGEST_STATE) or b"")
     if row.kind is LegacyKind.CHECKPOINTS:
@@ -113,7 +121,8 @@ def _is_ours(row: LegacyFile, path: Path) -> bool:
 def _first_lines(path: Path) -> list[bytes]:
     """The first lines that are not blank; an only one may lack its newline."""
     with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file, refusals("reading", path):
-        return [line for line in islice(file, _ENOUGH) if line.strip()]
+        lines = iter(lambda: file.readline(_LONGEST_LINE), b"")
+        return [line for line in islice(lines, _ENOUGH) if line.strip()]
 
 
 def _holds_checkpoints(row: LegacyFile, folder: Path) -> bool:
