@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .analysis.grouping import group
     from .errors import OrchestratorError
-    from .services.seed_telemetry import TelemetryAnalyzer, TelemetryLogger
+    from .services.telemetry_classes import TelemetryAnalyzer, TelemetryLogger
     from .services.workspace import open_workspace
     from .storage.paths import OrchestratorPaths
     from .storage.sessions import SessionManager
@@ -21,8 +21,8 @@ _PUBLIC = {
     "OrchestratorError": "errors",
     "OrchestratorPaths": "storage.paths",
     "SessionManager": "storage.sessions",
-    "TelemetryAnalyzer": "services.seed_telemetry",
-    "TelemetryLogger": "services.seed_telemetry",
+    "TelemetryAnalyzer": "services.telemetry_classes",
+    "TelemetryLogger": "services.telemetry_classes",
     "Workspace": "storage.workspace",
     "group": "analysis.grouping",
     "open_workspace": "services.workspace",

@@ -7,7 +7,6 @@
     ├── WorkspaceBusyError       which lock, held by whom, and for how long we waited
     ├── ForeignStoreError        `.orchestrator/` belongs to another tool, or to a newer format
     ├── ReadOnlyError            the workspace was opened with --read-only
-    ├── ConfigError              which key, from which of the five layers
     ├── StorageError             the operating system refused
     │   └── StorageFullError     no space, no inodes, or a quota
     ├── UncertainWriteError      written, but not known to be on the disk: retry with the same request id
@@ -23,7 +22,7 @@ class OrchestratorError(Exception):
 
 
 class InvalidInputError(OrchestratorError, ValueError):
-    """An argument that no retry will make valid. A ValueError too, as the seeds' code expects."""
+    """An argument that no retry will make valid. A ValueError too."""
 
 
 class NotFoundError(OrchestratorError):
@@ -44,10 +43,6 @@ class ForeignStoreError(OrchestratorError):
 
 class ReadOnlyError(OrchestratorError):
     """A write was asked of a workspace opened read-only."""
-
-
-class ConfigError(OrchestratorError):
-    """A configuration value is unknown or of the wrong type."""
 
 
 class StorageError(OrchestratorError):

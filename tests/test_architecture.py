@@ -14,7 +14,7 @@ ALLOWED = {
     "services": {"errors", "records", "analysis", "storage"},
     "server": {"errors", "records", "analysis", "services", "storage"},
     "cli": {"errors", "records", "analysis", "services", "storage"},
-    "__init__": {"errors", "services", "storage"},
+    "__init__": {"errors", "analysis", "services", "storage"},
     "__main__": {"server", "services", "storage"},
 }
 WORLD = {"os", "pathlib", "tempfile", "shutil", "subprocess", "filelock", "socket", "mcp", "sqlite3", "urllib", "http"}

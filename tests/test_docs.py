@@ -32,7 +32,7 @@ def test_what_the_readme_says_to_type_works(line: str, tmp_path: Path) -> None:
     words = shlex.split(line)[1:]
     run = [sys.executable, "-m", "orchestrator_mcp.cli"]
     if words[0] == "forget":
-        logged = [*run, "failure", "log", "--context", "a", "--feedback", "b", "--json"]
+        logged = [*run, "failure", "log", "--context", "a", "--feedback", "b", "--category", "api", "--json"]
         answer = json.loads(subprocess.check_output(logged, cwd=tmp_path))
         words = ["forget", answer["id"], "--yes"]
     (tmp_path / "ci.jsonl").write_text('{"message": "It broke"}\n', encoding="utf-8")
@@ -57,7 +57,7 @@ def test_the_readme_shows_what_the_demo_prints() -> None:
     shown = blocks(README, "")[0]
     printed = subprocess.check_output([sys.executable, "-m", "orchestrator_mcp.cli", "demo"], cwd="/", text=True)
     assert shown in printed
-    assert "4 wordings, 3 sessions, one pattern" in printed
+    assert "Four wordings, 4 sessions, one pattern" in printed
     assert "priority HIGH" in printed
 
 

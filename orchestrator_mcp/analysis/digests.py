@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-from orchestrator_mcp.records.base import parse_time
+from orchestrator_mcp.records.base import FORGOTTEN, parse_time
 from orchestrator_mcp.records.digest import Digest
 from orchestrator_mcp.records.fields import Severity
 from orchestrator_mcp.records.pattern import PatternKind
@@ -79,7 +79,7 @@ def _failure(value: dict[str, Any]) -> Iterator[Digest]:
 
 
 def _event(value: dict[str, Any]) -> Iterator[Digest]:
-    event = value.get("event_type", value.get("type"))
+    event = _text(value, "event_type") or _text(value, "type")
     item = _text(value, "item_id")
     if event in _ERROR_EVENTS:
         yield from _of_text(PatternKind.WORKFLOW_ERROR, value)
@@ -127,7 +127,7 @@ def _of_text(
     retryable: bool = False,
 ) -> Iterator[Digest]:
     entry = entry_of(kind, value)
-    if not entry.context:
+    if entry.context in {"", FORGOTTEN}:
         return
     form = canonical_of(entry)
     yield Digest(

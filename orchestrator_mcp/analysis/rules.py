@@ -1,5 +1,6 @@
 """From a pattern to a drafted rule: in people's own words, for a person to approve."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
@@ -13,7 +14,7 @@ from .sanitize import clip, single_line
 
 EXAMPLES = 3
 
-_FENCE = "````"  # longer than any fence in a draft, so that a draft cannot end its own block
+_TICKS = re.compile(r"`{3,}")
 _ROADMAP = {PatternKind.SKIPPED_ITEM, PatternKind.WORKFLOW_ERROR, PatternKind.CHALLENGE}
 
 
@@ -35,11 +36,11 @@ def target_of(kind: PatternKind, category: str | None) -> str:
     return f"{category} skill" if category else "CLAUDE.md"
 
 
-def draft_rule(kind: PatternKind, title: str, entries: Sequence[dict[str, Any]]) -> str:
+def draft_rule(kind: PatternKind, title: str, entries: Sequence[dict[str, Any]]) -> str | None:
     """Draft a rule from its entries.
 
     The correction is the one most entries give, in their own words; WRONG and CORRECT stand only where an entry holds
-    both. Nothing is made up.
+    both. Nothing is made up: without a correction there is no rule, and the answer is None.
     """
     lines = [f"## {title}", ""]
     if kind is PatternKind.SKIPPED_ITEM:
@@ -47,7 +48,7 @@ def draft_rule(kind: PatternKind, title: str, entries: Sequence[dict[str, Any]])
     corrections = Counter(single_line(text) for one in entries if isinstance(text := one.get("feedback"), str))
     lines += [clip(text, 300) for text, _ in corrections.most_common(2)]
     if len(lines) == 2:  # noqa: PLR2004  a heading and a blank line
-        lines.append("It recurs and nobody has written down a correction yet: find the cause.")
+        return None
     example = next((one for one in entries if one.get("wrong") and one.get("correct")), None)
     if example:
         lines += [
@@ -78,6 +79,8 @@ def report(drafts: Sequence[Reported], total: int, now: str) -> str:
 
 def _section(one: Reported) -> str:
     suggestion = one.suggestion
+    # Longer than any fence in the draft, so that a draft cannot end its own block.
+    fence = "`" * max(4, 1 + max((len(run) for run in _TICKS.findall(suggestion.draft)), default=0))
     percent = 100 * suggestion.sessions / max(1, suggestion.of_sessions)
     share = f"{suggestion.sessions}/{suggestion.of_sessions} sessions ({percent:.0f}%)"
     lines = [
@@ -93,9 +96,9 @@ def _section(one: Reported) -> str:
         "**Suggested Update:**",
         f"Add to {suggestion.target}:",
         "",
-        f"{_FENCE}markdown",
+        f"{fence}markdown",
         suggestion.draft,
-        _FENCE,
+        fence,
         "",
         f"**Confidence:** {suggestion.confidence.value} ({suggestion.entries} entries, {share})",
         f"**Status:** {suggestion.status}",

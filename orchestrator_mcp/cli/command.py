@@ -17,14 +17,13 @@ DONE, FAILED, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
 @dataclass(frozen=True)
 class Command:
-    """One row: a module under `cli` with `arguments(parser)` and `run(call)`."""
+    """One row: `cli/<name>.py`, whose `arguments` says what it takes and which functions run."""
 
     name: str
     help: str
-    module: str = ""
 
     def load(self) -> Any:
-        return import_module(f"orchestrator_mcp.cli.{self.module or self.name}")
+        return import_module(f"orchestrator_mcp.cli.{self.name}")
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,14 @@ class Call:
     args: argparse.Namespace
 
     def workspace(self) -> "Workspace":
-        from orchestrator_mcp.services.workspace import open_workspace  # noqa: PLC0415  --help needs none of it
+        from orchestrator_mcp.services.sessions import resolve  # noqa: PLC0415  --help needs none of it
+        from orchestrator_mcp.services.workspace import open_workspace  # noqa: PLC0415
 
-        return open_workspace(os.environ, Path.cwd(), root=self.args.root, session=self.args.session)
+        workspace = open_workspace(os.environ, Path.cwd(), root=self.args.root)
+        if self.args.session is None:
+            return workspace
+        session = resolve(workspace, self.args.session)
+        return open_workspace(os.environ, Path.cwd(), root=self.args.root, session=session)
 
 
 class Arguments:

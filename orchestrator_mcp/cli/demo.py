@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestrator_mcp.errors import NotFoundError
+from orchestrator_mcp.errors import InvalidInputError, NotFoundError, OrchestratorError
 
 from .command import Arguments, Call
 
+ID_LENGTH = 26
 CORRECTION = "Add pyyaml to the dependencies in pyproject.toml, then install again."
 TRACEBACK = """\
 Traceback (most recent call last):
@@ -37,15 +38,20 @@ def arguments(parser: Arguments) -> None:
 def _demo(call: Call) -> None:
     import anyio  # noqa: PLC0415  the client is heavy, and only this needs it
 
-    if call.args.keep:
-        anyio.run(_play, _sample(Path(call.args.keep)))
-        return
     with tempfile.TemporaryDirectory(prefix="orchestrator-demo-") as folder:
-        anyio.run(_play, _sample(Path(folder) / "invoices"))
+        project = _sample(Path(call.args.keep) if call.args.keep else Path(folder) / "invoices")
+        try:
+            anyio.run(_play, project)
+        except* OrchestratorError as problems:
+            raise problems.exceptions[0] from None
+    if call.args.keep:
+        _say("", f"The project is kept in {call.args.keep}; look into .orchestrator/.")
 
 
 def _sample(target: Path) -> Path:
     """A copy of the sample project: from the checkout, or as it travels inside the package."""
+    if target.exists():
+        raise InvalidInputError(f"{target} exists already. Name a new folder.")
     here = Path(__file__).parent
     for source in (here / "legacy_project", here.parents[1] / "examples" / "legacy_project"):
         if source.is_dir():
@@ -55,31 +61,52 @@ def _sample(target: Path) -> Path:
 
 
 async def _play(project: Path) -> None:
-    _say("A project with what an older tool left in its root:", *_names(project))
-    async with _agent(project) as call:
-        plan = await call("migrate_state")
-        _say(f"1. migrate_state plans, {len(plan['files'])} files, {plan['bytes']:,} bytes; then does it:")
-        await call("migrate_state", dry_run=False)
-        _say(*_names(project))
-        feedback = await call("record_feedback")
-        found = {name: value for name, value in feedback["inferred"].items() if value not in (None, [], {})}
-        _say("2. record_feedback reads the last workflow's state and log, and infers:", *_facts(found))
-    _say("3. Three agents log one mistake in four wordings:")
+    _say("Agents forget; this project's server does not. Everything below goes through a real client and server.", "")
+    _say("1. Three agents, one after the other, make one mistake and log it in four wordings:")
     for session in (1, 2, 3):
         async with _agent(project) as call:
             for wording in (text for number, text in WORDINGS if number == session):
-                answer = await call("log_failure", context=wording, feedback=CORRECTION, severity="high")
-                _say(f"   session {session}: {wording.splitlines()[-1][:90]}", f"              → {answer['next_step']}")
+                answer = await _log(call, wording)
+                _say(f"   agent {session}  {_short(wording)}", f"            → {answer['next_step']}")
     async with _agent(project) as call:
-        review = await call("review_patterns", all=True)
-        _say("4. review_patterns over the whole history:", *(_pattern(one) for one in review["patterns"]))
+        answer = await _log(call, WORDINGS[0][1])
+        _say("", "2. A fourth agent runs into it, and is told at once what helped before:")
+        _say(f"   agent 4  seen {answer['pattern']['occurrences']} times: {answer['pattern']['correction']}")
         rules = await call("suggest_rules")
         first = rules["suggestions"][0]
-        _say("5. suggest_rules drafts rules for a person to approve; the most urgent:", *_quoted(first["draft"]))
-        _say(f"   priority {first['priority']}, confidence {first['confidence']}, status {first['status']}")
-    _say("6. What was written where, plain JSON lines all of it:", *_tree(project / ".orchestrator"))
+        _say("", "3. suggest_rules drafts a rule, in people's own words, for a person to take over:")
+        _say(
+            *_quoted(first["draft"]),
+            f"   priority {first['priority']}, confidence {first['confidence']}, {first['status']}",
+        )
+        _say("", "4. An older tool left its files in this project's root. migrate_state takes them over:")
+        plan = await call("migrate_state")
+        _say(
+            f"   {len(plan['files'])} files, {plan['bytes']:,} bytes, into one session, with a backup; and back on request"
+        )
+        await call("migrate_state", dry_run=False)
+        found = (await call("record_feedback"))["inferred"]
+        _say("", "5. record_feedback reads the last workflow's log:", f"   {_phases(found['phases'])}")
+        _say(f"   skipped: {', '.join(found['items_skipped'])}")
+        review = await call("review_patterns", all=True)
+        _say("", "6. review_patterns sees what recurs, over all of it:", *(_pattern(one) for one in review["patterns"]))
+    _say("", "7. All of it is plain files, ignored by git:", *_tree(project / ".orchestrator"))
     one = next(one for one in review["patterns"] if one["kind"] == "failure")
-    _say(f"{one['occurrences']} wordings, {one['sessions']} sessions, one pattern: {one['title']}")
+    _say("", f"Four wordings, {one['sessions']} sessions, one pattern ({one['id']}): {one['title']}")
+
+
+async def _log(call: Any, wording: str) -> Any:
+    return await call("log_failure", context=wording, feedback=CORRECTION, category="testing", severity="high")
+
+
+def _short(wording: str) -> str:
+    """A wording on one line: of many lines the first, the last, and how many."""
+    lines = wording.splitlines()
+    return wording if len(lines) == 1 else f"{lines[0]} … {lines[-1]}  ({len(lines)} lines)"
+
+
+def _phases(seconds: dict[str, int]) -> str:
+    return ", ".join(f"{name} {value // 60} min" for name, value in seconds.items())
 
 
 @asynccontextmanager
@@ -94,34 +121,30 @@ async def _agent(project: Path) -> AsyncIterator[Any]:
         async def call(tool: str, **arguments: Any) -> Any:
             result = await client.call_tool(tool, arguments)
             if result.is_error:
-                raise NotFoundError(f"The demo stopped: {result.content}")
+                raise OrchestratorError(f"{tool} answered: {result.content}. Run the demo again, or report it.")
             return result.structured_content
 
         yield call
 
 
 def _pattern(one: dict[str, Any]) -> str:
-    where = f"{one['occurrences']}x in {one['workflows'] or one['sessions']} "
-    where += "workflows" if one["workflows"] else "sessions"
-    return f"   {one['priority']:<7}{one['kind'].replace('_', ' ')}: {one['title'][:60]}  ({where})"
-
-
-def _facts(found: dict[str, Any]) -> list[str]:
-    return [f"   {name}: {str(value)[:90]}" for name, value in found.items()]
+    where = f"{one['workflows']} workflows" if one["workflows"] else f"{one['sessions']} sessions"
+    return f"   {one['priority']:<7}{one['occurrences']}x in {where:<12} {one['title']}"
 
 
 def _quoted(text: str) -> list[str]:
     return [f"   │ {line}" for line in text.splitlines()]
 
 
-def _names(folder: Path) -> list[str]:
-    return [f"   {name}" for name in sorted(path.name for path in folder.iterdir())]
-
-
 def _tree(folder: Path) -> list[str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "lock")
-    shown = [path for path in files if "cache" not in path.parts and "secrets" not in path.parts]
-    return [f"   {path.relative_to(folder.parent)}  {path.stat().st_size:,} B" for path in shown]
+    """The store's folders with what lies directly in them; sessions of one kind are shown once."""
+    lines: dict[str, None] = {}
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if path.is_file() and path.name != "lock" and not {"cache", "secrets", "tmp"} & set(inside.parts):
+            shown = ["<id>" if len(part) == ID_LENGTH else part for part in inside.parts]
+            lines["/".join(shown[:3])] = None
+    return [f"   .orchestrator/{line}" for line in lines]
 
 
 def _say(*lines: str) -> None:

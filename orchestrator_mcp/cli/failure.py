@@ -5,17 +5,27 @@ import argparse
 from orchestrator_mcp.records.fields import CATEGORIES, FailureType, Severity
 from orchestrator_mcp.services import failures
 
-from .command import Arguments, Call
+from .command import Arguments, Call, checked
 from .prompts import ask
 
 
 def arguments(parser: Arguments) -> None:
     log = parser.subcommand("log", "log a mistake that should not happen again, with its correction", _log)
-    log.add_argument("--context", help="what went wrong: the error as printed, or one sentence")
-    log.add_argument("--feedback", help="the correction: what to do instead")
-    log.add_argument("--type", choices=[*FailureType], default=FailureType.MISTAKE)
-    log.add_argument("--category", default="Testing", help=f"one of {', '.join(CATEGORIES)}")
-    log.add_argument("--severity", choices=[*Severity], default=Severity.MEDIUM)
+    log.add_argument("--context", help="required: what went wrong, as printed or in one sentence")
+    log.add_argument("--feedback", help="required: the correction, what to do instead")
+    log.add_argument("--category", help=f"required: one of {', '.join(CATEGORIES)}, in any case")
+    log.add_argument(
+        "--type",
+        choices=[one.value for one in FailureType],
+        default=FailureType.MISTAKE.value,
+        help="a new mistake, a repeated one, or an unclear instruction (mistake)",
+    )
+    log.add_argument(
+        "--severity",
+        choices=[one.value for one in Severity],
+        default=Severity.MEDIUM.value,
+        help="how much it hurts (medium)",
+    )
     log.add_argument("--error", help="the full error output")
     log.add_argument("--command", dest="failed_command", help="the command that failed")
     log.add_argument("--file", dest="files", action="append", help="a file concerned; may be repeated")
@@ -31,7 +41,7 @@ def arguments(parser: Arguments) -> None:
     show = parser.subcommand("show", "show one failure", _show)
     show.add_argument("id", help="its id, or the last 6 characters of it")
     search = parser.subcommand("search", "list failures whose texts contain some words", _search)
-    search.add_argument("query")
+    search.add_argument("query", help="words that stand in any text of the failure, in any case")
     _limit(search)
 
 
@@ -45,7 +55,7 @@ def _log(call: Call) -> object:
         call.workspace(),
         context=ask("context", args.context, "What went wrong?", interactive=args.interactive),
         feedback=ask("feedback", args.feedback, "What is the correction?", interactive=args.interactive),
-        category=args.category,
+        category=ask("category", args.category, f"Category ({', '.join(CATEGORIES)})?", interactive=args.interactive),
         severity=Severity(args.severity),
         type=FailureType(args.type),
         workflow_id=args.workflow,
@@ -61,7 +71,7 @@ def _log(call: Call) -> object:
 
 
 def _list(call: Call) -> object:
-    return failures.list_failures(call.workspace(), limit=call.args.limit)
+    return failures.list_failures(call.workspace(), limit=checked("limit", call.args.limit, 1, 10_000))
 
 
 def _show(call: Call) -> object:
@@ -69,4 +79,6 @@ def _show(call: Call) -> object:
 
 
 def _search(call: Call) -> object:
-    return failures.list_failures(call.workspace(), limit=call.args.limit, query=call.args.query)
+    return failures.list_failures(
+        call.workspace(), limit=checked("limit", call.args.limit, 1, 10_000), query=call.args.query
+    )

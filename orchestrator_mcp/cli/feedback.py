@@ -47,7 +47,9 @@ def arguments(parser: Arguments) -> None:
     one.add_argument("--workflow", help="a workflow's id; the current one if left out")
     one.add_argument("--request-id", help="repeat it to retry safely")
     for name, question, choices in (*TOOL_QUESTIONS, *PROCESS_QUESTIONS):
-        one.add_argument(f"--{name.replace('_', '-')}", choices=[*choices] if choices else None, help=question)
+        one.add_argument(
+            f"--{name.replace('_', '-')}", choices=[one.value for one in choices] if choices else None, help=question
+        )
     one.set_defaults(kind=FeedbackKind.BOTH)
 
 
@@ -60,7 +62,7 @@ def _feedback(call: Call) -> object:
     answered = args.interactive or any(asked.values())
     return record_feedback(
         call.workspace(),
-        mode=FeedbackMode.INTERACTIVE if answered else FeedbackMode.AUTO,
+        mode=FeedbackMode.INTERACTIVE if answered and not args.auto else FeedbackMode.AUTO,
         kind=args.kind,
         workflow_id=args.workflow,
         request_id=args.request_id,
@@ -76,5 +78,7 @@ def _ask(kind: FeedbackKind, given: dict[str, str | None]) -> dict[str, str | No
     for name, question, choices in questions:
         if answers[name] is None:
             option = name.replace("_", "-")
-            answers[name] = choose(option, question, [*choices]) if choices else ask_optional(option, question)
+            answers[name] = (
+                choose(option, question, [one.value for one in choices]) if choices else ask_optional(option, question)
+            )
     return answers

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(args)
     except OrchestratorError as error:
-        print(f"orchestrator: {error}", file=sys.stderr)
+        _say(str(error), args)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -68,6 +68,15 @@ def _show(result: "BaseModel", args: argparse.Namespace) -> None:
     if not args.quiet:
         print(render.text(result))
     render.notices(result, quiet=args.quiet)
+
+
+def _say(problem: str, args: argparse.Namespace) -> None:
+    if args.json:
+        import json  # noqa: PLC0415  only for machines
+
+        print(json.dumps({"error": problem}, ensure_ascii=False))
+    else:
+        print(f"orchestrator: {problem}", file=sys.stderr)
 
 
 def _bug() -> int:

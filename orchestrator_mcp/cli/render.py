@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from functools import singledispatch
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -79,12 +80,11 @@ def _(result: Failure) -> str:
 def _(result: PatternReview) -> str:
     counts = result.counts
     window = "whole history" if result.window.from_ is None else f"since {_day(result.window.from_)}"
-    lines = [
-        f"Review ({window}): {counts.entries} entries, {counts.sessions} sessions, {counts.workflows} workflows",
-        _rule(),
-    ]
+    held = (_n(counts.entries, "entry", "entries"), _n(counts.sessions, "session"), _n(counts.workflows, "workflow"))
+    lines = [f"Review ({window}): {', '.join(held)}", _rule()]
     if not result.patterns:
-        lines.append("Nothing recurs yet. Log failures as they happen; try --all, or --min-frequency 2.")
+        wider = "" if result.window.from_ is None else " in this window; --all looks at the whole history"
+        lines.append(f"Nothing recurs{wider}. Log failures as they happen.")
     most = max((one.occurrences for one in result.patterns), default=1)
     lines += [_pattern(one, most) for one in result.patterns]
     lines += [f"✓ {_clean(one)}" for one in result.positives]
@@ -95,19 +95,18 @@ def _(result: PatternReview) -> str:
 
 def _pattern(one: Pattern, most: int) -> str:
     bar = "█" * max(1, round(BAR * one.occurrences / most))
-    where = f"{one.occurrences}× in {one.sessions} sessions"
+    where = f"{one.occurrences}× in {_n(one.sessions, 'session')}"
     if one.workflows:
-        where += f", {one.workflows} workflows"
+        where += f", {_n(one.workflows, 'workflow')}"
     if one.rate:
-        where = rate_text(one.rate) + " workflows"
+        where = f"in {rate_text(one.rate)} of the workflows that resolved it"
     notes = [f"confidence {one.confidence.value}", one.state.value]
     notes += ["one incident"] if one.one_incident else []
-    notes += [f"{one.retries} retries not counted"] if one.retries else []
+    notes += [f"{_n(one.retries, 'retry', 'retries')} not counted"] if one.retries else []
     head = f"{_colour('⚠', one.priority)} {one.kind.value.replace('_', ' ')}: {_clean(one.title)}"
-    examples = [f'    "{_shorten(example.text, 6)}"' for example in one.examples]
-    return "\n".join(
-        [head, f"    {bar:<{BAR}} {where}; {', '.join(notes)}  {one.id}", *examples, f"    → {one.suggestion}"]
-    )
+    quotes = [f'    "{_shorten(example.text, 6)}"' for example in one.examples if example.text != one.title]
+    advice = f"    → {_clean(one.correction or one.suggestion)}"
+    return "\n".join([head, f"    {bar:<{BAR}} {where}; {', '.join(notes)}  {one.id}", *quotes, advice])
 
 
 @_text.register
@@ -134,7 +133,8 @@ def _(result: RulesSuggested) -> str:
 
 
 def _suggestion(one: SuggestionView) -> list[str]:
-    facts = f"for {_clean(one.target)}; confidence {one.confidence.value}; {one.status}; {one.id[-6:]}"
+    seen = f"{_n(one.entries, 'entry', 'entries')} in {one.sessions} of {_n(one.of_sessions, 'session')}"
+    facts = f"{seen}; for {_clean(one.target)}; confidence {one.confidence.value}; {one.status}; {one.id[-6:]}"
     draft = textwrap.indent(sanitize(one.draft), "  │ ", lambda _: True)
     return [f"{_colour(one.priority.value, one.priority)}  {_clean(one.title)}", f"  {facts}", draft, ""]
 
@@ -153,11 +153,15 @@ def _(result: FeedbackRecorded) -> str:
 def _(result: MigrationResult) -> str:
     verb = {
         Action.PLAN: "Would move", Action.MIGRATED: "Moved", Action.ROLLED_BACK: "Put back",
-        Action.NOTHING_TO_DO: "Nothing to do:",
-    }[result.action]  # fmt: skip
-    lines = [f"{verb} {len(result.files)} files, {_size(result.bytes)}."]
+    }.get(result.action, "")  # fmt: skip
+    if result.action is Action.NOTHING_TO_DO:
+        lines = ["Nothing to do."]
+    else:
+        lines = [f"{verb} {_n(len(result.files), 'file')}, {_size(sum(one.bytes for one in result.files))}."]
     if result.files:
-        lines.append(_table(("from", "to", "size"), [(one.from_, one.to, _size(one.bytes)) for one in result.files]))
+        lines.append(
+            _table(("size", "what", "to"), [(_size(one.bytes), Path(one.from_).name, one.to) for one in result.files])
+        )
     lines += [f"conflict: {_clean(one)}" for one in result.conflicts]
     lines += [f"left alone: {_clean(one.path)} ({_clean(one.why)})" for one in result.left_alone]
     return "\n".join([*lines, *([result.next_step] if result.next_step else [])])
@@ -236,7 +240,14 @@ def _figures(one: dict[str, Any]) -> tuple[str, ...]:
 
 @_text.register
 def _(result: Forgotten) -> str:
-    return "\n".join([f"Forgot {result.id}; rewrote {len(result.files)} files:", *(f"  {one}" for one in result.files)])
+    if not result.files:
+        return f"Nothing of it is left. ({result.id} is an empty shell.)"
+    done = f"Would forget {result.id}; would rewrite" if result.dry_run else f"Forgot {result.id}; rewrote"
+    return "\n".join([f"{done} {_n(len(result.files), 'file')}:", *(f"  {_clean(one)}" for one in result.files)])
+
+
+def _n(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def _facts(result: BaseModel) -> str:

@@ -15,18 +15,23 @@ def arguments(parser: Arguments) -> None:
     start.add_argument("--request-id", help="repeat it to retry safely")
     finish = parser.subcommand("finish", "finish a run", _finish)
     finish.add_argument("invocation_id")
-    finish.add_argument("--outcome", choices=[*OutcomeStatus], default=OutcomeStatus.UNKNOWN)
+    finish.add_argument("--outcome", choices=[one.value for one in OutcomeStatus], help="how it ended")
     finish.add_argument("--duration", type=float, help="seconds it took")
     finish.add_argument("--error", help="the error message")
     finish.add_argument("--file", dest="files", action="append", help="a file it changed; may be repeated")
     rate = parser.subcommand("rate", "judge a run", _rate)
     rate.add_argument("invocation_id")
     verdict = rate.add_mutually_exclusive_group(required=True)
-    verdict.add_argument("--success", action="store_true")
-    verdict.add_argument("--failure", dest="success", action="store_false")
+    verdict.add_argument("--success", action="store_true", help="it did what it was asked")
+    verdict.add_argument("--failure", dest="success", action="store_false", help="it did not")
     rate.add_argument("--rating", type=int, help="5 exactly right, 4 minor issues, 3 fixes, 2 rework, 1 failed")
     rate.add_argument("--notes", help="what was good or bad about it")
-    rate.add_argument("--source", choices=[*FeedbackSource], default=FeedbackSource.HUMAN)
+    rate.add_argument(
+        "--source",
+        choices=[one.value for one in FeedbackSource],
+        default=FeedbackSource.HUMAN.value,
+        help="who judges (human)",
+    )
     rate.add_argument("--again", choices=["yes", "no"], help="would you use this agent again?")
     rate.add_argument("--alternative", help="an agent that would have been better")
     ranking = parser.subcommand("ranking", "compare agents by their judged runs", _ranking)
@@ -51,7 +56,7 @@ def _finish(call: Call) -> object:
     return telemetry.log_invocation(
         call.workspace(),
         invocation_id=args.invocation_id,
-        outcome_status=OutcomeStatus(args.outcome),
+        outcome_status=OutcomeStatus(args.outcome) if args.outcome else None,
         duration_seconds=args.duration,
         error_message=args.error,
         files_modified=args.files,

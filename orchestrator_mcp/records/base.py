@@ -9,10 +9,13 @@ ID_PATTERN = r"^[0-7][0-9a-hjkmnp-tv-z]{25}$"
 """A lower-case ULID: 26 characters of Crockford's base 32, 128 bits."""
 
 OUR_OWN_FIELDS = frozenset(
-    {"id", "session_id", "request_id", "timestamp", "finished_at", "invocation_id", "parent_invocation_id"}
+    {"id", "session_id", "timestamp", "finished_at", "invocation_id"}
     | {"pattern_id", "failure_id", "same_as", "content_sha256", "workflow_id_hash", "installation_hash"}
 )
 """Fields that identify: random by nature, made by us or matched exactly, so redaction leaves them alone."""
+
+FORGOTTEN = "[FORGOTTEN]"
+"""What stands where a text was that a person asked to forget."""
 
 MAX_RECORD_BYTES = 256 * 1024
 """The longest line a stream accepts, its final newline included."""
@@ -37,7 +40,11 @@ def _read_time(value: Any) -> datetime:
     if not isinstance(value, str | datetime):
         msg = "a time is a string such as 2026-11-21T03:19:00Z"
         raise ValueError(msg)  # noqa: TRY004  pydantic reports ValueError, and passes TypeError through
-    return parse_time(value)
+    try:
+        return parse_time(value)
+    except OverflowError as error:
+        msg = "a time lies between the years 1 and 9999 in UTC"
+        raise ValueError(msg) from error
 
 
 Timestamp = Annotated[

@@ -50,7 +50,7 @@ class ToolFeedback(Model):
     """The tool entry. No repository, no task, no session, no workflow id: only what may one day be shared.
 
     `request_id` is a keyed hash of the caller's. `items_skipped_pct` is a fraction. `tool_suggestions` is one of the
-    seed's fields, but free text is kept in the process entry, so here it stays null.
+    documented fields, but free text is kept in the process entry, so here it stays null.
     `orchestrator_errors_dropped` counts the errors that cannot be said without words of the project.
     """
 

@@ -12,7 +12,7 @@ LONG = 20_000
 
 
 class FailureType(StrEnum):
-    """What kind of entry a failure is, as seed documents of failure trackers name them."""
+    """What kind of entry a failure is."""
 
     MISTAKE = "mistake"
     REPETITION = "repetition"
@@ -117,8 +117,7 @@ Days = Annotated[int, Field(description="Look back this many days", ge=1, le=36_
 WholeHistory = Annotated[bool, Field(description="All time instead of `days`")]
 MinFrequency = Annotated[int, Field(description="Entries that make a pattern", ge=2, le=10_000)]
 Cursor = Annotated[str, Field(description="next_cursor of the page before", max_length=SHORT)]
-Limit = Annotated[int, Field(description="Patterns per page", ge=1, le=50)]
-FreeText = Annotated[str, Field(max_length=LONG)]
+Limit = Annotated[int, Field(description="How many at most", ge=1, le=50)]
 Rating = Annotated[
     int,
     Field(
@@ -163,3 +162,5 @@ Success = Annotated[bool, Field(description="Did the run do what it was asked?")
 SourceChoice = Annotated[FeedbackSource, Field(description="Who judges")]
 WouldUseAgain = Annotated[bool, Field(description="Would you use this agent for this again?")]
 AlternativeAgent = Annotated[str, Field(description="An agent that would have been better", max_length=SHORT)]
+ParentInvocationId = Annotated[str, Field(description="The run that started this one", max_length=SHORT)]
+FilesModified = Annotated[list[str], Field(description="Files the run changed", max_length=200)]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .base import Model, Record, Result, Timestamp
+from .base import Model, Result, Timestamp
 from .fields import Level, Severity
 
 
@@ -27,14 +27,6 @@ class PatternState(StrEnum):
     ONGOING = "ongoing"
 
 
-class PatternLink(Record):
-    """A decision about one entry's group: the agent said that it is the same as, or none of, those offered."""
-
-    failure_id: str
-    same_as: str
-    by: Literal["agent", "cli"] = "agent"
-
-
 class Rate(Model):
     """`k` of `n` opportunities, with the 95 % Wilson interval."""
 
@@ -53,7 +45,7 @@ class Example(Model):
 
 
 class Pattern(Model):
-    """One recurring kind. `occurrences` counts entries without immediate retries."""
+    """One recurring kind. `occurrences` counts entries without immediate retries; `correction` is the newest given."""
 
     id: str
     kind: PatternKind
@@ -76,6 +68,8 @@ class Pattern(Model):
     state: PatternState
     joined_by: str
     examples: list[Example]
+    correction: str | None
+    untrusted: Literal[True] = True
     suggestion: str
 
 
@@ -87,7 +81,7 @@ class Window(Model):
 
 
 class Counts(Model):
-    """What was read. `undated` entries count in every window; `bad_lines` could not be read at all."""
+    """What was compared. `undated` entries count only in the whole history; `bad_lines` could not be read at all."""
 
     entries: int
     sessions: int
@@ -103,4 +97,5 @@ class PatternReview(Result):
     counts: Counts
     patterns: list[Pattern]
     positives: list[str]
+    next_step: str
     next_cursor: str | None = None

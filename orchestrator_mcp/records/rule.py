@@ -34,7 +34,11 @@ class SuggestionView(Model):
     priority: Level
     confidence: Level
     status: str
+    entries: int
+    sessions: int
+    of_sessions: int
     draft: str
+    untrusted: Literal[True] = True
 
 
 class RulesSuggested(Result):

@@ -6,7 +6,6 @@ from pydantic import ConfigDict
 
 from .base import Model, Result, Timestamp
 
-TOOL = "orchestrator-mcp"
 FORMAT = 1
 
 

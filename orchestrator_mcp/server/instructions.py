@@ -5,11 +5,12 @@ Remembers this project's mistakes across agents and sessions, finds what repeats
 
 When to use what:
 - log_failure: at once when something went wrong that should not happen again, or a person corrected you. Give what \
-happened (context) and the correction (feedback). The answer says how often it was seen and what is known about it.
+happened (context), the correction (feedback) and a category. The answer says how often it was seen and what is \
+known about it.
 - review_patterns: before you start a task of a kind that has failed before, and at a weekly review. Failures, \
-workflow errors and feedback that repeat, with counts and examples.
-- suggest_rules: when review_patterns shows something worth preventing. Drafts rules with their evidence; a person \
-approves them on the command line, never an agent.
+workflow errors and feedback that repeat, with counts, examples and the correction.
+- suggest_rules: when review_patterns shows something worth preventing. Drafts rules with their evidence, for a person \
+to read and take over; an agent never applies one.
 - record_feedback: once at the end of a workflow, before LEARN or commit: what helped, what hindered.
 - log_invocation: when you start a subagent and, with the same invocation_id, when it has finished.
 - migrate_state: once, if a result says legacy_detected is true. It only plans unless told otherwise; show the plan \

@@ -31,7 +31,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         root=said.root,
         session=said.session,
         read_only=said.read_only,
-        toolsets=frozenset[str]().union(*said.toolset) if said.toolset else frozenset({"default"}),
+        toolsets=frozenset({"default"}).union(*said.toolset or ()),
         debug_log=said.debug_log,
     )
 

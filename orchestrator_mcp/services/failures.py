@@ -15,10 +15,9 @@ from orchestrator_mcp.storage import queries
 from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.workspace import Workspace
 
-from .patterns import check_category
+from .patterns import check_category, correction_of
 
 TEMPLATE_LENGTH = 160
-CORRECTION_LENGTH = 300
 ALL = 1_000_000
 
 
@@ -27,7 +26,7 @@ def log_failure(
     *,
     context: fields.ErrorContext,
     feedback: fields.Correction,
-    category: fields.CategoryName = "Testing",
+    category: fields.CategoryName,
     severity: fields.SeverityChoice = Severity.MEDIUM,
     type: fields.FailureTypeChoice = FailureType.MISTAKE,
     workflow_id: fields.WorkflowId | None = None,
@@ -86,7 +85,9 @@ def _answer(workspace: Workspace, failure: Failure) -> FailureLogged:
         known = _known(workspace, failure)
     except OrchestratorError as error:
         return FailureLogged(
-            id=failure.id, warnings=[f"Stored. What is known about it could not be looked up: {error}"]
+            id=failure.id,
+            warnings=[f"Stored. What is known about it could not be looked up: {error}"],
+            legacy_detected=legacy,
         )
     needed = max(0, MIN_FREQUENCY - known.occurrences)
     return FailureLogged(
@@ -113,23 +114,25 @@ def _pattern(db: sqlite3.Connection, key: int, entry: Digest, own_id: str) -> Kn
     group, keys = queries.group_of(db, entry.space, key) or (entry.key, [key])
     seen = queries.known(db, keys)
     earlier = queries.newest_other(db, keys, own_id)
-    correction = earlier.value.get("feedback") if earlier else None
     level = confidence(seen.n, seen.sessions, static_words(entry.template))
     return KnownPattern(
         id=pattern_id(entry.space, group),
         state="new" if seen.n < MIN_FREQUENCY else "ongoing",
         occurrences=seen.n,
         retries=seen.retries,
+        is_retry=queries.is_retry(db, own_id),
         sessions=seen.sessions,
         first_seen=None if seen.first is None else moment(seen.first),
         joined_by="exact" if len(keys) == 1 else "prose",
         template=clip(single_line(entry.template), TEMPLATE_LENGTH),
         confidence=min(level, Level.MEDIUM, key=[*Level].index) if len(keys) > 1 else level,
-        correction=clip(single_line(correction), CORRECTION_LENGTH) if isinstance(correction, str) else None,
+        correction=correction_of([earlier] if earlier else []),
     )
 
 
 def _next_step(known: KnownPattern, needed: int) -> str:
+    if known.is_retry:
+        return f"The same text within two seconds: counted as a retry. Seen {_times(known.occurrences)} otherwise."
     if needed:
         return f"Seen {_times(known.occurrences)}; {needed} more and it is a pattern."
     if known.sessions == 1:

@@ -33,6 +33,7 @@ EXAMPLES = 3
 EXAMPLE_LENGTH = 160
 TITLE_LENGTH = 100
 TEXTS_READ = 20
+CORRECTION_LENGTH = 300
 TEMPLATES_READ = 20
 NEW_FOR = timedelta(days=7)
 
@@ -75,7 +76,7 @@ def review_patterns(
     all: fields.WholeHistory = False,
     category: fields.CategoryName | None = None,
     min_frequency: fields.MinFrequency = rules_of.MIN_FREQUENCY,
-    limit: fields.Limit = 10,
+    limit: fields.Limit = 5,
     cursor: fields.Cursor | None = None,
 ) -> PatternReview:
     """Review recurring failures, workflow errors, skipped items, challenges and learnings, with evidence.
@@ -95,7 +96,9 @@ def review_patterns(
         counts=Counts(**totals._asdict()),
         patterns=page,
         positives=positives,
+        next_step=_next_step(found, all_time=all),
         next_cursor=f"p{start + limit}" if start + limit < len(found) else None,
+        warnings=workspace.unread,
         legacy_detected=workspace.legacy.detected(),
     )
 
@@ -184,19 +187,20 @@ def _positives(db: sqlite3.Connection, span: Span) -> Iterator[str]:
     for item, skipped, n, _ in queries.rates(db, PatternKind.SKIPPED_ITEM, span):
         done = rules_of.rate(n - skipped, n)
         if item.key.endswith("_review") and rules_of.rate_is_pattern(done):
-            yield f"{item.key} performed consistently: {rules_of.rate_text(done)}"
+            yield f"{clip(single_line(item.key), TITLE_LENGTH)} performed consistently: {rules_of.rate_text(done)}"
 
 
 def _pattern(db: sqlite3.Connection, found: Found, span: Span, now: datetime) -> Pattern:
     ids, tally = found.key_ids, found.tally
     first = _moment(tally.first)
-    texts = texts_of(found.kind, queries.newest(db, ids, span, TEXTS_READ))
+    lines = queries.newest(db, ids, span, TEXTS_READ)
+    texts = texts_of(found.kind, lines)
     return Pattern(
         id=found.id,
         kind=found.kind,
         title=title_of(found, [text for _, text in texts]),
         template=clip(single_line(found.template), EXAMPLE_LENGTH),
-        category=queries.common_category(db, ids),
+        category=category_of(db, ids),
         severity=severity_of(found),
         priority=priority_of(found),
         confidence=confidence_of(found),
@@ -213,14 +217,23 @@ def _pattern(db: sqlite3.Connection, found: Found, span: Span, now: datetime) ->
         state=PatternState.NEW if first and now - first < NEW_FOR else PatternState.ONGOING,
         joined_by=found.joined_by,
         examples=[Example(id=one, text=clip(single_line(text), EXAMPLE_LENGTH)) for one, text in texts[:EXAMPLES]],
+        correction=correction_of(lines),
         suggestion=_advice(found),
     )
+
+
+def category_of(db: sqlite3.Connection, keys: list[int]) -> str | None:
+    """The category most entries have, if it is one of ours: a file may say anything."""
+    name = queries.common_category(db, keys)
+    return name if name in fields.CATEGORIES else None
 
 
 def title_of(found: Found, texts: Sequence[str]) -> str:
     """What a pattern is called: in the words of its newest entries where they agree, else by its template."""
     if found.rate:
-        return f"{found.template} skipped in {rules_of.rate_text(found.rate)} workflows"
+        return clip(
+            f"{single_line(found.template)} is skipped in {found.rate.k} of {found.rate.n} workflows", TITLE_LENGTH
+        )
     headlines = {canonical(text).headline for text in texts}
     return clip(single_line(headlines.pop() if len(headlines) == 1 else found.template), TITLE_LENGTH)
 
@@ -233,12 +246,25 @@ def texts_of(kind: PatternKind, lines: Sequence[queries.Located]) -> list[tuple[
     return [(record, text) for text, record in different.items() if text]
 
 
+def correction_of(lines: Sequence[queries.Located]) -> str | None:
+    """The newest correction that any of some lines gives, on one line."""
+    given = (line.value.get("feedback") for line in lines)
+    return next((clip(single_line(text), CORRECTION_LENGTH) for text in given if isinstance(text, str)), None)
+
+
+def _next_step(found: Sequence[Found], *, all_time: bool) -> str:
+    if found:
+        return "Follow the corrections; where one keeps being needed, suggest_rules drafts a rule."
+    wider = "" if all_time else " in this window; all=true looks at the whole history"
+    return f"Nothing recurs{wider}. Log failures as they happen."
+
+
 def _advice(found: Found) -> str:
     if found.rate:
         return "Make the item optional, or remove it, if skipping it is right."
     if found.kind is PatternKind.LEARNING:
-        return "Write it down where the next workflow will read it: suggest_rules drafts it."
-    return "suggest_rules drafts a rule from its entries; a person approves it."
+        return "Write it down where the next workflow will read it."
+    return "Follow its correction, and have a rule drafted if it keeps being needed."
 
 
 def _window(now: datetime, days: int | None) -> Span:
@@ -273,6 +299,6 @@ def page_start(cursor: str | None) -> int:
     """
     if cursor is None:
         return 0
-    if not (cursor.startswith("p") and cursor[1:].isdecimal() and len(cursor) < 12):  # noqa: PLR2004  digits of a count
+    if not (cursor.startswith("p") and cursor[1:].isascii() and cursor[1:].isdecimal() and len(cursor) < 12):  # noqa: PLR2004  digits of a count
         raise InvalidInputError(f"{cursor[:40]!r} is no cursor of ours. Pass next_cursor exactly as it was given.")
     return int(cursor[1:])

@@ -8,7 +8,7 @@ from orchestrator_mcp.analysis import rules as drafting
 from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.analysis.sanitize import clip, single_line
 from orchestrator_mcp.records import fields
-from orchestrator_mcp.records.base import format_time
+from orchestrator_mcp.records.base import FORGOTTEN, format_time
 from orchestrator_mcp.records.fields import Level, Severity
 from orchestrator_mcp.records.pattern import PatternKind
 from orchestrator_mcp.records.rule import RulesSuggested, Suggestion, SuggestionView
@@ -18,6 +18,7 @@ from orchestrator_mcp.storage.workspace import Workspace
 
 from .patterns import (
     Found,
+    category_of,
     check_category,
     confidence_of,
     find_patterns,
@@ -50,29 +51,29 @@ def suggest_rules(
     *,
     category: fields.CategoryName | None = None,
     min_frequency: fields.MinFrequency = MIN_FREQUENCY,
-    limit: fields.Limit = 10,
+    limit: fields.Limit = 5,
     cursor: fields.Cursor | None = None,
 ) -> RulesSuggested:
     """Draft rules from recurring failures, with evidence, status NEEDS_REVIEW.
 
-    Drafts are saved for a person to approve; nothing is applied. Also writes a report in Markdown.
+    Drafts are saved for a person to read; nothing is applied. Also writes a report in Markdown.
     """
     chosen = check_category(category) if category else None
     start = page_start(cursor)
-    session = workspace.session_id()
+    workspace.touch()
     with workspace.index().open() as db:
         found = ranked(
             [one for one in find_patterns(db, _HISTORY, chosen, min_frequency) if one.kind not in _NOT_RULES]
         )
         of_sessions = len(workspace.sessions.list_sessions())
-        drafts = [_draft(workspace, db, one, of_sessions, session) for one in found]
+        drafts = [draft for one in found if (draft := _draft(workspace, db, one, of_sessions))]
         total = queries.totals(db, _HISTORY).entries
     saved = [one._replace(suggestion=_save(workspace, one.suggestion)) for one in drafts]
-    text = drafting.report(saved, total, format_time(workspace.now()))
-    workspace.write_report(REPORT, text)
+    if workspace.meta is not None:
+        workspace.write_report(REPORT, drafting.report(saved, total, format_time(workspace.now())))
     return RulesSuggested(
         suggestions=[_view(one.suggestion) for one in saved[start : start + limit]],
-        report=f".orchestrator/reports/{REPORT}",
+        report=f".orchestrator/reports/{REPORT}" if workspace.meta is not None else None,
         next_step=_next_step(saved),
         next_cursor=f"p{start + limit}" if start + limit < len(saved) else None,
         legacy_detected=workspace.legacy.detected(),
@@ -81,26 +82,29 @@ def suggest_rules(
 
 def open_suggestions(workspace: Workspace) -> RulesSuggested:
     """The suggestions that wait for a person, as they were last drafted."""
-    found = workspace.read(Suggestion).records
+    found = [one for one in workspace.read(Suggestion).records if one.draft != FORGOTTEN]
     return RulesSuggested(
         suggestions=[_view(one) for one in found],
         report=None,
-        next_step="A person decides about each.",
+        next_step="A person takes over what is right; nothing is applied by itself.",
         legacy_detected=workspace.legacy.detected(),
     )
 
 
-def _draft(workspace: Workspace, db: sqlite3.Connection, found: Found, of_sessions: int, session: str) -> Drafted:
+def _draft(workspace: Workspace, db: sqlite3.Connection, found: Found, of_sessions: int) -> Drafted | None:
+    """A draft, unless nobody has said yet what to do instead."""
     lines = queries.newest(db, found.key_ids, _HISTORY, ENTRIES_READ)
     texts = [text for _, text in texts_of(found.kind, lines)]
     title = title_of(found, texts)
-    category = queries.common_category(db, found.key_ids)
+    category = category_of(db, found.key_ids)
     target = drafting.target_of(found.kind, category)
     draft = drafting.draft_rule(found.kind, title, [line.value for line in lines])
+    if draft is None:
+        return None
     suggestion = Suggestion(
         id=id_of(f"suggestion:{found.id}"),
         timestamp=workspace.now(),
-        session_id=session,
+        session_id=workspace.known_session(),
         pattern_id=found.id,
         title=title,
         category=category,
@@ -139,14 +143,18 @@ def _view(one: Suggestion) -> SuggestionView:
         priority=one.priority,
         confidence=one.confidence,
         status=one.status,
+        entries=one.entries,
+        sessions=one.sessions,
+        of_sessions=one.of_sessions,
         draft=one.draft,
     )
 
 
 def _next_step(saved: Sequence[Drafted]) -> str:
     if not saved:
-        return "Nothing recurs often enough yet. Keep logging failures, or lower min_frequency."
+        return "Nothing recurs often enough yet, with a correction. Keep logging failures as they happen."
     urgent = sum(one.suggestion.priority is Level.HIGH for one in saved)
     return (
-        f"{len(saved)} drafted, {urgent} of high priority. A person reads the report and decides; nothing is applied."
+        f"{len(saved)} drafted, {urgent} of high priority. Nothing is applied: "
+        "a person reads the report and takes over what is right."
     )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from orchestrator_mcp.analysis.ranking import rank_agents, task_type_of
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError
@@ -20,7 +20,8 @@ from orchestrator_mcp.records.telemetry import (
 from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.workspace import Workspace
 
-T = TypeVar("T")
+MOST = 5
+SHORTEST_ID = 6
 
 
 def log_invocation(
@@ -34,11 +35,11 @@ def log_invocation(
     outcome_status: fields.OutcomeChoice | None = None,
     duration_seconds: fields.DurationSeconds | None = None,
     error_message: fields.ErrorText | None = None,
-    files_modified: fields.Files | None = None,
+    files_modified: fields.FilesModified | None = None,
     tools_used: fields.Names | None = None,
     tests_passed: fields.TestsPassed | None = None,
     build_succeeded: fields.BuildSucceeded | None = None,
-    parent_invocation_id: fields.InvocationId | None = None,
+    parent_invocation_id: fields.ParentInvocationId | None = None,
     workflow_id: fields.WorkflowId | None = None,
     request_id: fields.RequestId | None = None,
 ) -> InvocationLogged:
@@ -62,24 +63,29 @@ def log_invocation(
         "workflow_id": workflow_id,
         "tools_used": tools_used,
         "duration_seconds": duration_seconds,
-        "request_id": request_id,
     }
+    if duration_seconds is not None and not 0 <= duration_seconds < float("inf"):
+        raise InvalidInputError(f"duration_seconds is {duration_seconds}. Give the seconds the run took, 0 or more.")
     if invocation_id is not None:
-        return update_invocation(workspace, invocation_id, _given(facts), _given(outcome))
-    run = _started(workspace, _given(facts), _given(outcome))
+        return update_invocation(workspace, invocation_id, _given(facts), _given(outcome), request_id)
+    run = _started(workspace, _given(facts) | {"request_id": request_id}, _given(outcome))
     stored = workspace.stream(Invocation).append(run)
     return _logged(stored, workspace)
 
 
 def update_invocation(
-    workspace: Workspace, invocation_id: str, facts: dict[str, Any], outcome: dict[str, Any]
+    workspace: Workspace,
+    invocation_id: str,
+    facts: dict[str, Any],
+    outcome: dict[str, Any],
+    request_id: str | None = None,
 ) -> InvocationLogged:
     """Supersede a run by one with more facts; repeating an update changes nothing.
 
     Raises:
         NotFoundError: if no session has a run with this id.
     """
-    session_id = _session_of(workspace, invocation_id)
+    session_id, run_id = _find(workspace, invocation_id)
     now = workspace.now()
 
     def change(run: Invocation) -> Invocation:
@@ -91,7 +97,8 @@ def update_invocation(
         )
         return Invocation.model_validate(changed.model_dump(mode="json"))
 
-    return _logged(workspace.stream(Invocation, session_id).supersede(invocation_id, change), workspace)
+    stored = workspace.stream(Invocation, session_id).supersede(run_id, change, request_id=request_id)
+    return _logged(stored, workspace)
 
 
 def log_success_metric(
@@ -111,13 +118,15 @@ def log_success_metric(
     Raises:
         NotFoundError: if there is no such run.
     """
-    session_id = _session_of(workspace, invocation_id)
+    if quality_rating is not None and (type(quality_rating) is not int or not 1 <= quality_rating <= MOST):
+        raise InvalidInputError(f"quality_rating is {quality_rating!r}. Give a whole number from 1 (failed) to 5.")
+    session_id, run_id = _find(workspace, invocation_id)
     metric = SuccessMetric(
         id=new_id(),
         timestamp=workspace.now(),
         session_id=session_id,
         request_id=request_id,
-        invocation_id=invocation_id,
+        invocation_id=run_id,
         success=success,
         quality_rating=quality_rating,
         feedback_source=feedback_source,
@@ -126,7 +135,7 @@ def log_success_metric(
         alternative_agent_suggested=alternative_agent_suggested,
     )
     stored = workspace.stream(SuccessMetric, session_id).append(metric)
-    return MetricLogged(id=stored.id, invocation_id=invocation_id, legacy_detected=workspace.legacy.detected())
+    return MetricLogged(id=stored.id, invocation_id=run_id, legacy_detected=workspace.legacy.detected())
 
 
 def get_agent_ranking(workspace: Workspace, *, task_type: fields.TaskType | None = None) -> AgentRanking:
@@ -182,7 +191,7 @@ def _started(workspace: Workspace, facts: dict[str, Any], outcome: dict[str, Any
             f"To start a run, give {' and '.join(missing)}; to finish one, give the invocation_id it was started with."
         )
     new, now = new_id(), workspace.now()
-    finished: datetime | None = now if "status" in outcome else None
+    finished: datetime | None = now if "status" in outcome or "duration_seconds" in facts else None
     session = workspace.session_id()
     return Invocation(
         id=new,
@@ -195,16 +204,21 @@ def _started(workspace: Workspace, facts: dict[str, Any], outcome: dict[str, Any
     )
 
 
-def _session_of(workspace: Workspace, invocation_id: str) -> str:
-    """The session that has a run: this one, or an earlier one that did not see its end."""
+def _find(workspace: Workspace, typed: str) -> tuple[str, str]:
+    """The session and the id of a run: of this session, or of an earlier one that did not see its end.
+
+    A person may type the last six characters or more.
+    """
     own = workspace.session_id()
     for session_id in (own, *(one for one in reversed(workspace.sessions.list_sessions()) if one != own)):
-        if any(run.id == invocation_id for run in workspace.read(Invocation, session_id).records):
-            return session_id
-    raise NotFoundError(f"There is no run {invocation_id[:80]!r}. Use the invocation_id that log_invocation gave.")
+        ids = [run.id for run in workspace.read(Invocation, session_id).records]
+        fitting = [one for one in ids if one == typed or (len(typed) >= SHORTEST_ID and one.endswith(typed.lower()))]
+        if typed in fitting or len(fitting) == 1:
+            return session_id, typed if typed in fitting else fitting[0]
+    raise NotFoundError(f"There is no run {typed[:80]!r}. Use the invocation_id with which it was started.")
 
 
-def _given(values: dict[str, T | None]) -> dict[str, T]:
+def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 

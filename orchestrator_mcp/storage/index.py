@@ -1,7 +1,8 @@
 """The index: a disposable SQLite cache over the streams, so that a question does not read every line again.
 
-It holds no text: only keys, counts and where each line begins. It is never trusted and may be deleted at any time;
-without it, or under --read-only, the same code runs over one in memory, so the answers are the same.
+It holds no entry: only keys, templates, names, counts and where each line begins. It is never trusted and may be
+deleted at any time; without it, or under --read-only, the same code runs over one in memory, so the answers are the
+same.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 from orchestrator_mcp.errors import NotFoundError, StorageError, UnsafePathError, WorkspaceBusyError
 from orchestrator_mcp.records.digest import Digest
 
-from .files import make_folder, open_plain
+from .files import make_folder, open_plain, refusals
 from .lines import Line, parse_object, read_lines
 from .locks import FolderLock
 
@@ -29,7 +30,7 @@ DATABASE = "index.sqlite"
 _BATCH = 2_000
 _SCHEMA = """
 CREATE TABLE about (version TEXT);
-CREATE TABLE files (id INTEGER PRIMARY KEY, path TEXT UNIQUE, session TEXT, stream TEXT, dev INTEGER, ino INTEGER,
+CREATE TABLE files (id INTEGER PRIMARY KEY, path BLOB UNIQUE, session TEXT, stream TEXT, dev INTEGER, ino INTEGER,
   size INTEGER, mtime_ns INTEGER, head BLOB, offset INTEGER, bad INTEGER, undated INTEGER);
 CREATE TABLE keys (id INTEGER PRIMARY KEY, space TEXT, key TEXT, template TEXT, kind TEXT, UNIQUE (space, key));
 CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
@@ -72,12 +73,14 @@ class Index:
     """
 
     def __init__(self, path: Path | None, version: str, digest: Digester, lock: FolderLock) -> None:
-        self._path = path
+        self.path = path
         self._version = version
         self._digest = digest
         self._lock = lock
         self._guard = threading.Lock()
         self._db: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
+        self._complete = False
         self._pid = os.getpid()
 
     @contextlib.contextmanager
@@ -92,31 +95,44 @@ class Index:
                 yield self._connected()
             except sqlite3.OperationalError as error:
                 if "locked" in str(error):
-                    raise WorkspaceBusyError(f"{self._path} is in use by another process. Try again.") from error
+                    raise WorkspaceBusyError(f"{self.path} is in use by another process. Try again.") from error
                 self._discard()
-                raise StorageError(
-                    f"The cache {self._path} failed ({error}). It will be rebuilt: try again."
-                ) from error
+                raise StorageError(f"The cache {self.path} failed ({error}). It will be rebuilt: try again.") from error
             except sqlite3.DatabaseError as error:
                 self._discard()
-                raise StorageError(f"The cache {self._path} was damaged and is discarded: try again.") from error
+                raise StorageError(f"The cache {self.path} was damaged and is discarded: try again.") from error
 
-    def refresh(self, sources: Iterable[Source], *, whole: bool = False) -> None:
+    def refresh(self, sources: Iterable[Source], *, whole: bool = False) -> list[str]:
         """Take in what was appended to `sources`. `whole` means that these are all there are: others are dropped.
 
         Work is committed in batches, so that an interrupted build goes on where it stopped.
+
+        Returns:
+            Why some could not be read, as sentences; one strange file does not stop the others.
         """
+        problems: list[str] = []
         with self.open() as db:
-            paths = set()
+            # One question for all files costs less than one for each of 10,000 sessions.
+            rows = map(_File._make, db.execute("SELECT * FROM files")) if whole else ()
+            known: dict[bytes, _File] = {file.path: file for file in rows}
             for source in sources:
-                paths.add(str(source.path))
+                file = known.pop(os.fsencode(source.path), None)
+                if not (whole and _is_settled(source.path, file)):
+                    problems += self._take_in(db, source)
+            for file in known.values():
+                with writing(db):
+                    _drop_file(db, file.id)
+            self._complete |= whole
+        return problems
+
+    def _take_in(self, db: sqlite3.Connection, source: Source) -> list[str]:
+        try:
+            with refusals("looking at", source.path):
                 while _take_in(db, source, self._digest):
                     pass
-            if whole:
-                gone = {path: file for file, path in db.execute("SELECT id, path FROM files") if path not in paths}
-                for file in gone.values():
-                    with writing(db):
-                        _drop_file(db, file)
+        except (StorageError, NotFoundError) as error:
+            return [f"Left out: {error}"]
+        return []
 
     def close(self) -> None:
         with self._guard:
@@ -126,15 +142,27 @@ class Index:
         if self._db is not None and self._pid != os.getpid():
             _INHERITED.append(self._db)  # closing it here would take the parent's locks away
             self._db = None
+        if self._db is not None and not self._is_there():
+            self._close()  # somebody removed the cache: what we hold open is nobody else's any more
         if self._db is None:
             self._db, self._pid = self._connect(), os.getpid()
+            self._inode = _inode(self.path)
+            self._complete = False
         return self._db
 
+    def _is_there(self) -> bool:
+        return self._inode == _inode(self.path)
+
+    def is_complete(self) -> bool:
+        """Whether every file was taken in since the database was opened, and nobody removed it since."""
+        with self._guard:
+            return self._db is not None and self._complete and self._is_there()
+
     def _connect(self) -> sqlite3.Connection:
-        if self._path is None:
+        if self.path is None:
             return self._in_memory()
         try:
-            return self._on_disk(self._path)
+            return self._on_disk(self.path)
         except (UnsafePathError, WorkspaceBusyError):
             raise
         except (StorageError, OSError, sqlite3.OperationalError) as error:
@@ -162,7 +190,8 @@ class Index:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = OFF")  # a lost cache is rebuilt
-            return _lay_out(db, self._version)
+            # A copy of the file, such as a cloned repository may bring, has another inode and is not believed.
+            return _lay_out(db, f"{self._version} {_inode(path)}")
         except BaseException:
             db.close()
             raise
@@ -170,14 +199,22 @@ class Index:
     def _discard(self) -> None:
         """Under the store lock, lest another process's new database loses its journal."""
         self._close()
-        if self._path is not None:
+        if self.path is not None:
             with contextlib.suppress(StorageError, WorkspaceBusyError, OSError), self._lock.held():
-                _unlink(self._path)
+                _unlink(self.path)
 
     def _close(self) -> None:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+
+def _inode(path: Path | None) -> tuple[int, int] | None:
+    try:
+        info = path.lstat() if path else None
+    except OSError:
+        return None
+    return (info.st_dev, info.st_ino) if info else None
 
 
 def _plain_connection(name: str) -> sqlite3.Connection:
@@ -224,7 +261,7 @@ class _File(NamedTuple):
     """A row of `files`: how far a file was read, and how we know it again."""
 
     id: int
-    path: str
+    path: bytes  # a name need not be UTF-8
     session: str
     stream: str
     dev: int
@@ -254,8 +291,19 @@ class _Prepared(NamedTuple):
     digests: list[Digest]
 
 
+def _is_settled(path: Path, file: _File | None) -> bool:
+    """Whether there is nothing to take in: the file is as it was, or was not and is not there."""
+    try:
+        info = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return file is None
+    except OSError:
+        return False  # whoever takes it in says why it cannot be looked at
+    return file is not None and file.is_unchanged(info)
+
+
 def _known(db: sqlite3.Connection, path: Path) -> _File | None:
-    row = db.execute("SELECT * FROM files WHERE path = ?", (str(path),)).fetchone()
+    row = db.execute("SELECT * FROM files WHERE path = ?", (os.fsencode(path),)).fetchone()
     return None if row is None else _File(*row)
 
 
@@ -341,7 +389,7 @@ class _Writer:
         self._file = known.id if known else self._new_file(source)
 
     def _new_file(self, source: Source) -> int:
-        row = (str(source.path), source.session, source.stream)
+        row = (os.fsencode(source.path), source.session, source.stream)
         cursor = self._db.execute("INSERT INTO files VALUES (NULL, ?, ?, ?, 0, 0, 0, 0, x'', 0, 0, 0)", row)
         return int(cursor.lastrowid or 0)
 

@@ -21,6 +21,7 @@ from .locks import FolderLock
 
 _CHUNK = 1 << 20
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_MARK = b"\xef\xbb\xbf"
 
 
 class Line(NamedTuple):
@@ -51,7 +52,7 @@ def encode_line(value: dict[str, Any]) -> bytes:
 def parse_object(data: bytes) -> dict[str, Any] | None:
     """The JSON object in one line, or None if it is none. A lone surrogate, which no text may hold, becomes `?`."""
     try:
-        value = json.loads(data)
+        value = json.loads(data.removeprefix(_MARK).decode())  # of bytes, json would guess: UTF-16, raw surrogates
         if _SURROGATE.search(data):
             value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):

@@ -72,10 +72,14 @@ class FolderLock:
     def _acquire(self, until: float) -> int:
         while True:
             fd = self._fd if self._fd is not None else self._open()
-            with refusals("locking", self.path):
-                self._wait(fd, until)
-                if self._is_still(fd):
-                    return fd
+            try:
+                with refusals("locking", self.path):
+                    self._wait(fd, until)
+                    if self._is_still(fd):
+                        return fd
+            except BaseException:
+                self._drop()  # it may be locked already, and nobody would give it back
+                raise
             self._drop()  # which gives the lock back too
 
     def _release(self, fd: int) -> None:

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from orchestrator_mcp.errors import MigrationError
 from orchestrator_mcp.records.base import ID_PATTERN
-from orchestrator_mcp.records.migration import Manifest
+from orchestrator_mcp.records.legacy import LEGACY_FILES
+from orchestrator_mcp.records.migration import EntryKind, Manifest, Original
 
 from .files import read_small, refusals, replace_file, sync_folder
 from .paths import OrchestratorPaths
@@ -25,13 +26,18 @@ from .paths import OrchestratorPaths
 PENDING, DONE, UNDOING, UNDONE = "pending.json", "manifest.json", "rollback.json", "rolled_back.json"
 
 _STAGE = "migration-"
+_LEGACY_NAMES = {row.name for row in LEGACY_FILES}
 _LARGEST_MANIFEST = 64 << 20
 
 
 def completed(paths: OrchestratorPaths) -> list[Manifest]:
     """The migrations of this work tree that are in use, oldest first."""
-    every = [read_manifest(backup / DONE) for backup in backups(paths) if (backup / DONE).exists()]
-    return [one for one in every if work_of(paths, one) == paths.work_root]
+    found = []
+    for backup in backups(paths):
+        with contextlib.suppress(MigrationError):  # of another work tree, or of nobody here
+            if (backup / DONE).exists():
+                found.append(read_manifest(paths, backup / DONE))
+    return found
 
 
 def work_of(paths: OrchestratorPaths, manifest: Manifest) -> Path:
@@ -69,18 +75,30 @@ def stages(paths: OrchestratorPaths) -> Iterator[Path]:
         yield from (path for path in sorted(paths.tmp_dir().iterdir()) if path.name.startswith(_STAGE))
 
 
-def read_manifest(path: Path) -> Manifest:
-    """A manifest.
+def read_manifest(paths: OrchestratorPaths, path: Path) -> Manifest:
+    """A manifest, if it is one that we would write here: a cloned repository may hold one that names other files.
 
     Raises:
-        MigrationError: if it cannot be read.
+        MigrationError: if it cannot be read, or asks for more than to move legacy files of this work tree.
     """
     try:
-        return Manifest.model_validate_json(read_small(path, _LARGEST_MANIFEST) or b"")
+        manifest = Manifest.model_validate_json(read_small(path, _LARGEST_MANIFEST) or b"")
     except ValidationError as error:
         raise MigrationError(
             f"{path} cannot be read, so nothing was moved. Compare it with a copy of yours."
         ) from error
+    at_home = work_of(paths, manifest) == paths.work_root and manifest.session_id == path.parent.name
+    if not at_home or not all(map(_is_legacy, manifest.originals)):
+        raise MigrationError(f"{path} was not written for this work tree, so nothing in it is followed. Remove it.")
+    return manifest
+
+
+def _is_legacy(original: Original) -> bool:
+    """Whether this is one of the legacy names or lies beneath one, with nothing that can be run."""
+    parts = original.path.split("/")
+    safe = all(part not in {"", ".", ".."} and "\\" not in part for part in parts)
+    harmless = original.kind is EntryKind.FOLDER or not original.mode & 0o111
+    return safe and parts[0] in _LEGACY_NAMES and harmless
 
 
 def mark(paths: OrchestratorPaths, finishing: Path | None = None) -> None:

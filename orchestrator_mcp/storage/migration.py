@@ -111,13 +111,17 @@ def recover_locked(paths: OrchestratorPaths, locks: Locks) -> tuple[list[Manifes
     """The same under the store lock: the migrations that were finished now, and warnings."""
     finished, warnings = [], []
     for backup in backups(paths):
-        if (backup / UNDOING).exists():
-            warnings += undo(paths, locks, _durable(paths, backup, UNDOING), backup)
-        elif _has_arrived(paths, backup):
-            finished.append(_durable(paths, backup, PENDING))
-            warnings += complete(paths, finished[-1])
-        elif is_unfinished(backup):
-            remove_tree(backup)
+        try:
+            if (backup / UNDOING).exists():
+                warnings += undo(paths, locks, _durable(paths, backup, UNDOING), backup)
+            elif _has_arrived(paths, backup):
+                manifest = _durable(paths, backup, PENDING)
+                finished.append(manifest)
+                warnings += complete(paths, manifest)
+            elif is_unfinished(backup):
+                remove_tree(backup)
+        except MigrationError as error:
+            warnings.append(str(error))
     for stage in stages(paths):
         sync_folder(stage.parent)  # else a rename that brought it here could be undone when half of it is gone
         remove_tree(stage)
@@ -140,7 +144,7 @@ def _durable(paths: OrchestratorPaths, backup: Path, name: str) -> Manifest:
 
     A killed process may have renamed without syncing, and nothing may be built on names that can still vanish.
     """
-    manifest = read_manifest(backup / name)
+    manifest = read_manifest(paths, backup / name)
     ours = (paths.base_dir, paths.orchestrator_dir, paths.sessions_dir(), paths.tmp_dir(), backup.parent, backup)
     for folder in (*ours, backup / ORIGINALS, work_of(paths, manifest)):
         if folder.is_dir():

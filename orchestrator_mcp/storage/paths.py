@@ -26,7 +26,7 @@ def find_repo_root(start: Path, home: Path | None = None) -> Path:
     """
     fallback = None
     for folder in _upwards(start, home):
-        if _is(Path.is_file, folder / DIRECTORY / META) or _is(Path.exists, folder / ".git"):
+        if _is(_is_mine, folder / DIRECTORY / META) or _is(Path.exists, folder / ".git"):
             return folder
         if fallback is None and _is(Path.is_file, folder / "workflow.yaml"):
             fallback = folder
@@ -75,6 +75,11 @@ def _upwards(start: Path, home: Path | None) -> Iterator[Path]:
         yield folder
 
 
+def _is_mine(meta: Path) -> bool:
+    """Whether a store lies here that belongs to this user: a folder above may be anybody's, such as /tmp."""
+    return meta.is_file() and (not hasattr(os, "geteuid") or meta.stat().st_uid == os.geteuid())
+
+
 def _main_worktree(work: Path) -> Path:
     """The main work tree of a linked one, read from git's own files; otherwise `work` itself."""
     pointer = work / ".git"
@@ -83,9 +88,12 @@ def _main_worktree(work: Path) -> Path:
     try:
         git_dir = work / pointer.read_text("utf-8").removeprefix("gitdir:").strip()
         common = (git_dir / (git_dir / "commondir").read_text("utf-8").strip()).resolve()
+        back = Path((git_dir / "gitdir").read_text("utf-8").strip())
     except (OSError, ValueError):
         return work  # a submodule has no commondir: it is a repository of its own
-    return common.parent if common.name == ".git" and common.is_dir() else work
+    # Git writes both pointers; one alone may have come with an archive, to lead us into another repository.
+    is_linked = back.resolve() == pointer.resolve() and common.name == ".git" and common.is_dir()
+    return common.parent if is_linked else work
 
 
 class OrchestratorPaths:
@@ -117,9 +125,6 @@ class OrchestratorPaths:
     def sessions_dir(self) -> Path:
         return self.orchestrator_dir / "sessions"
 
-    def rules_dir(self) -> Path:
-        return self.orchestrator_dir / "rules"
-
     def reports_dir(self) -> Path:
         return self.orchestrator_dir / "reports"
 
@@ -128,9 +133,6 @@ class OrchestratorPaths:
 
     def tmp_dir(self) -> Path:
         return self.orchestrator_dir / "tmp"
-
-    def archive_dir(self) -> Path:
-        return self.orchestrator_dir / "archive"
 
     def backup_dir(self) -> Path:
         return self.orchestrator_dir / "migration_backup"

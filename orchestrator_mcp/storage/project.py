@@ -127,9 +127,9 @@ def _read(place: str | None, state: Path | None, finished: list[Path], log: Path
 
 
 def _state(path: Path, problems: list[str]) -> WorkflowState | None:
-    data = read_small(path, _LARGEST_STATE)
     try:
+        data = read_small(path, _LARGEST_STATE)
         return None if data is None else WorkflowState.model_validate_json(data)
-    except ValidationError:
+    except (ValidationError, OrchestratorError):
         problems.append(f"{path.name} could not be read as a workflow's state and was left out.")
         return None

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ Span = tuple[int | None, int | None]
 """From and to, in microseconds since 1970, both included; None is unbounded."""
 
 _LISTED = "(SELECT value FROM json_each(?))"  # a list of any length, bound as one value
+_JUST_NOW = 200  # other processes may have been taken in since
 _COUNTS = """
  COUNT(*) - SUM(retry), SUM(retry), COUNT(DISTINCT session), COUNT(DISTINCT workflow), COUNT(DISTINCT agent),
  COUNT(DISTINCT COALESCE(-workflow, session)), SUM(severity = 0), SUM(severity = 1), SUM(severity = 2),
@@ -106,6 +108,12 @@ def known(db: sqlite3.Connection, key_ids: list[int]) -> Known:
     return Known(*row)
 
 
+def is_retry(db: sqlite3.Connection, record: str) -> bool:
+    """Whether a record that was just taken in is the same call made twice."""
+    latest = f"SELECT record, retry FROM entries ORDER BY id DESC LIMIT {_JUST_NOW}"
+    return db.execute(f"SELECT 1 FROM ({latest}) WHERE record = ? AND retry", (record,)).fetchone() is not None
+
+
 def find_key(db: sqlite3.Connection, space: str, key: str) -> int | None:
     """The id of a key, if it was ever seen."""
     row = db.execute("SELECT id FROM keys WHERE space = ? AND key = ?", (space, key)).fetchone()
@@ -148,7 +156,8 @@ def grouping(
     mark = hashlib.sha256("\0".join(one.key for one in found).encode()).digest()
     if db.execute("SELECT mark FROM groupings WHERE space = ?", (space,)).fetchone() == (mark,):
         kept = dict(db.execute("SELECT key, grp FROM groups WHERE space = ?", (space,)))
-        return [kept[one.key_id] for one in found]
+        if all(one.key_id in kept for one in found):  # another process may have regrouped in between
+            return [kept[one.key_id] for one in found]
     groups = list(think(found))  # the long part, before any lock
     with writing(db):
         db.execute("DELETE FROM groups WHERE space = ?", (space,))
@@ -177,8 +186,12 @@ _OCCASION = "COALESCE(-workflow, session)"
 def totals(db: sqlite3.Connection, span: Span) -> Totals:
     """What was read altogether. `sessions` counts those with an entry."""
     where, values = _where(span, None)
-    entries, sessions, workflows = db.execute(
-        f"SELECT COUNT(*), COUNT(DISTINCT session), COUNT(DISTINCT workflow) FROM entries WHERE {where}",
+    entries, workflows = db.execute(
+        f"SELECT COUNT(*), COUNT(DISTINCT workflow) FROM entries WHERE {where}", values
+    ).fetchone()
+    (sessions,) = db.execute(
+        "SELECT COUNT(DISTINCT session) FROM files"
+        f" WHERE EXISTS (SELECT 1 FROM entries WHERE entries.file = files.id AND {where})",
         values,
     ).fetchone()
     undated, bad = db.execute("SELECT COALESCE(SUM(undated), 0), COALESCE(SUM(bad), 0) FROM files").fetchone()
@@ -196,15 +209,27 @@ def common_category(db: sqlite3.Connection, keys: list[int]) -> str | None:
 
 
 def newest(db: sqlite3.Connection, keys: list[int], span: Span, limit: int) -> list[Located]:
-    """The newest lines of some keys, read from their files."""
+    """The newest lines of some keys, read from their files.
+
+    They are among the newest of those keys that were seen last, so that a group of many keys is not sorted whole.
+    """
     where, values = _where(span, None)
-    rows = db.execute(
-        "SELECT files.path, files.stream, entries.record, entries.offset FROM entries"
-        f" JOIN files ON files.id = entries.file WHERE key IN {_LISTED} AND hit AND {where}"
-        " ORDER BY ts DESC, entries.record DESC LIMIT ?",
-        (json.dumps(keys), *values, limit),
+    latest = db.execute(
+        f"SELECT key FROM tallies WHERE key IN {_LISTED} GROUP BY key ORDER BY MAX(last) DESC, key LIMIT ?",
+        (json.dumps(keys), limit if span == (None, None) else -1),
     ).fetchall()
-    return [found for row in rows if (found := _read(*row))]
+    rows = [
+        row
+        for (key,) in latest
+        for row in db.execute(
+            "SELECT ts, record, entries.offset, path, stream FROM entries JOIN files ON files.id = entries.file"
+            f" WHERE key = ? AND hit AND {where} ORDER BY ts DESC, record DESC LIMIT ?",
+            (key, *values, limit),
+        )
+    ]
+    rows.sort(key=lambda row: (row[0] is not None, row[0] or 0, row[1]), reverse=True)
+    lines = (_read(path, stream, record, offset) for _, record, offset, path, stream in rows[:limit])
+    return [line for line in lines if line]
 
 
 def newest_other(db: sqlite3.Connection, keys: list[int], record: str) -> Located | None:
@@ -218,8 +243,8 @@ def newest_other(db: sqlite3.Connection, keys: list[int], record: str) -> Locate
     return None if row is None else _read(*row)
 
 
-def _read(path: str, stream: str, record: str, offset: int) -> Located | None:
-    line = next(read_lines(Path(path), offset), None)
+def _read(path: bytes, stream: str, record: str, offset: int) -> Located | None:
+    line = next(read_lines(Path(os.fsdecode(path)), offset), None)
     value = parse_object(line.data) if line else None
     return None if value is None else Located(record, stream, value)
 

@@ -2,13 +2,15 @@
 
 import configparser
 import os
+import re
+import stat
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from orchestrator_mcp.errors import ForeignStoreError
+from orchestrator_mcp.errors import ForeignStoreError, OrchestratorError, UnsafePathError
 from orchestrator_mcp.records.session import FORMAT, StoreMeta
 
 from .files import FILE_MODE, is_staged, make_folder, read_small, replace_file
@@ -23,6 +25,7 @@ OUR_NAMES = (
 )  # fmt: skip
 _UNFINISHED = {"lock", ".gitignore"}  # what a store killed while being made may consist of
 _IGNORE_ALL = b"*\n"
+_REMOTE = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?:/[\w.-]{1,100}){1,2}")
 
 
 def read_meta(paths: OrchestratorPaths) -> StoreMeta | None:
@@ -31,10 +34,15 @@ def read_meta(paths: OrchestratorPaths) -> StoreMeta | None:
     Raises:
         ForeignStoreError: if names of ours are taken by another tool.
     """
+    if paths.orchestrator_dir.is_symlink():
+        raise UnsafePathError(f"{paths.orchestrator_dir} is a symbolic link, and links are not followed. Remove it.")
     data = read_small(paths.meta_file())
     if data is None:
-        _refuse_foreign(paths.orchestrator_dir)
-        return None
+        taken = _taken_names(paths.orchestrator_dir)
+        data = read_small(paths.meta_file())  # another process may have made the store between the two looks
+        if data is None:
+            _refuse_foreign(paths.orchestrator_dir, taken)
+            return None
     try:
         return StoreMeta.model_validate_json(data)
     except ValidationError as error:
@@ -43,9 +51,12 @@ def read_meta(paths: OrchestratorPaths) -> StoreMeta | None:
         ) from error
 
 
-def _refuse_foreign(folder: Path) -> None:
+def _taken_names(folder: Path) -> list[str]:
     there = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    taken = sorted(there & set(OUR_NAMES) - _UNFINISHED)
+    return sorted(there & set(OUR_NAMES) - _UNFINISHED)
+
+
+def _refuse_foreign(folder: Path, taken: list[str]) -> None:
     if taken:
         raise ForeignStoreError(
             f"{folder} belongs to another tool: it has {', '.join(taken)} but no meta.json of ours. "
@@ -64,12 +75,22 @@ def open_store(paths: OrchestratorPaths, lock: FolderLock, now: datetime) -> Sto
         make_folder(paths.orchestrator_dir)
         with lock.held():
             meta = read_meta(paths) or _make(paths, now)
+    _keep_private(paths)
     if meta.format > FORMAT:
         raise ForeignStoreError(
             f"{paths.orchestrator_dir} has format {meta.format}; this version writes format {FORMAT}. "
             "Update orchestrator-mcp; until then it can be read but not written."
         )
     return meta
+
+
+def _keep_private(paths: OrchestratorPaths) -> None:
+    """A store that came with a clone is readable by all, and may have lost its `.gitignore`."""
+    folder = paths.orchestrator_dir
+    if folder.stat().st_mode & 0o077:
+        os.chmod(folder, stat.S_IRWXU)
+    if not os.path.lexists(folder / ".gitignore"):
+        replace_file(folder / ".gitignore", _IGNORE_ALL)
 
 
 def _make(paths: OrchestratorPaths, now: datetime) -> StoreMeta:
@@ -110,19 +131,20 @@ def git_remote(root: Path) -> str | None:
     """`host/owner/name` of the remote called origin, from git's config file; never its credentials."""
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     try:
-        parser.read(root / ".git" / "config", encoding="utf-8")
+        parser.read_string((read_small(root / ".git" / "config") or b"").decode())
         url = parser.get('remote "origin"', "url", fallback=None)
-    except (configparser.Error, OSError, UnicodeDecodeError):
+        return _short_remote(url) if url else None
+    except (configparser.Error, OrchestratorError, ValueError):  # a broken IPv6 address, or no UTF-8
         return None
-    return _short_remote(url) if url else None
 
 
 def _short_remote(url: str) -> str | None:
-    if "://" not in url:
-        host, _, path = url.rpartition("@")[2].partition(":")  # git@host:owner/name.git
-        return f"{host}/{path}".removesuffix(".git") if path else None
-    try:
+    """Host, owner and name; whatever else a remote holds may be a password."""
+    if "://" in url:
         parts = urlsplit(url)
-    except ValueError:  # a broken IPv6 address
-        return None
-    return f"{parts.hostname}{parts.path}".removesuffix(".git") if parts.hostname else None
+        host, path = parts.hostname or "", parts.path
+    else:
+        host, _, path = url.rpartition("@")[2].partition(":")  # git@host:owner/name.git
+    names = path.strip("/").removesuffix(".git").split("/")[-2:]
+    short = "/".join([host, *names])
+    return short if path and _REMOTE.fullmatch(short) else None

@@ -12,7 +12,13 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from orchestrator_mcp.errors import NotFoundError, StateConflictError, StorageError, UncertainWriteError
+from orchestrator_mcp.errors import (
+    InvalidInputError,
+    NotFoundError,
+    StateConflictError,
+    StorageError,
+    UncertainWriteError,
+)
 
 from .lines import LineFile, encode_line, parse_object, read_lines
 from .locks import FolderLock
@@ -59,7 +65,8 @@ class Flusher:
             try:
                 file.sync()
             except UncertainWriteError as error:
-                print(f"orchestrator-mcp: {error}", file=sys.stderr)  # noqa: T201
+                if file.path.exists():  # else it was removed with its session since, and nothing is in doubt
+                    print(f"orchestrator-mcp: {error}", file=sys.stderr)  # noqa: T201
 
 
 class _Seen:
@@ -147,7 +154,7 @@ class Stream(Generic[R]):
         self._acknowledge()
         return self.model.model_validate(parse_object(data))
 
-    def supersede(self, record_id: str, change: Callable[[R], R]) -> R:
+    def supersede(self, record_id: str, change: Callable[[R], R], *, request_id: str | None = None) -> R:
         """Append the newest version of a record, changed, with `rev` + 1; one that is not changed is left as it is.
 
         Raises:
@@ -159,23 +166,50 @@ class Stream(Generic[R]):
                 raise NotFoundError(f"There is no record {record_id} in {self.path.name}. Check the id.")
             return change(old)
 
-        return self.put(record_id, change_existing)
+        return self.put(record_id, change_existing, request_id=request_id)
 
-    def put(self, record_id: str, change: Callable[[R | None], R]) -> R:
-        """Append the next version of a record, or its first: `change` is given the newest, or None, under the lock."""
-        self._seen.grow()  # the long part of reading happens before the lock
-        with self._lock.held():
-            self._take_in_all()
+    def put(self, record_id: str, change: Callable[[R | None], R], *, request_id: str | None = None) -> R:
+        """Append the next version of a record, or its first.
+
+        Args:
+            record_id: the record.
+            change: given the newest version, or None, makes the next. It may be asked again if another process was
+                faster: all the thinking is done before the lock is taken.
+            request_id: of a call that may be repeated. Repeated, it changes nothing and gives the newest version.
+
+        Raises:
+            StateConflictError: if that request id was used for another record.
+        """
+        request = self._redact({"request_id": request_id})["request_id"] if request_id else None
+        while True:
+            self._seen.grow()
             newest = self._seen.newest(record_id)
             old = None if newest is None else self._stored(newest)
+            if old is not None and self._is_repeated(request, record_id):
+                return old
             new = change(old)
-            if new == old:
-                return new
+            if old is not None and _without_request(new) == _without_request(old):
+                return old
             value = self._fields(new) | {"rev": 1 if old is None else getattr(old, "rev", 1) + 1}
+            if request is not None:
+                value["request_id"] = request
             data = encode_line(value)
-            self._file.append_locked(data)
+            with self._lock.held():
+                self._take_in_all()
+                if self._seen.newest(record_id) == newest and not self._is_repeated(request, record_id):
+                    self._file.append_locked(data)
+                    break
         self._acknowledge()
         return self.model.model_validate(parse_object(data))
+
+    def _is_repeated(self, request: str | None, record_id: str) -> bool:
+        earlier = None if request is None else self._seen.of_request(request)
+        if earlier is not None and earlier.get("id") != record_id:
+            raise StateConflictError(
+                f"Request id {request} was already used for record {earlier.get('id')}. "
+                "Use a new request id for another record."
+            )
+        return earlier is not None
 
     def read(self) -> Read[R]:
         """Every record in its newest revision, in the order of first appearance. Takes no lock."""
@@ -216,7 +250,16 @@ class Stream(Generic[R]):
             ) from error
 
     def _fields(self, record: R) -> dict[str, Any]:
-        return self._redact(record.model_dump(mode="json", exclude_none=True))
+        try:
+            return self._redact(record.model_dump(mode="json", exclude_none=True))
+        except (ValueError, RecursionError) as error:  # nested too deep, or no JSON at all
+            raise InvalidInputError(
+                f"This cannot be stored as JSON ({error}). Send plain text and numbers, less deeply nested."
+            ) from error
+
+
+def _without_request(record: R) -> R:
+    return record.model_copy(update={"request_id": None, "rev": 1})
 
 
 def _content(value: dict[str, Any]) -> str:

@@ -1,14 +1,16 @@
 """The workspace: one project as seen by one process — its paths, clock, session and streams."""
 
+import contextlib
+import hmac
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from orchestrator_mcp.errors import NotFoundError, ReadOnlyError
+from orchestrator_mcp.errors import NotFoundError, OrchestratorError, ReadOnlyError
 from orchestrator_mcp.records.base import OUR_OWN_FIELDS, Model
 from orchestrator_mcp.records.session import StoreMeta
 from orchestrator_mcp.records.streams import BY_MODEL, STREAMS
@@ -24,6 +26,9 @@ from .store import open_store, read_meta, redaction_key
 from .streams import Flusher, Read, Stream, read_records
 
 M = TypeVar("M", bound=Model)
+
+IDLE = timedelta(hours=12)
+"""After so long, a person's next command is another session: one incident is not stretched over weeks."""
 
 _FLUSHER = Flusher()  # one timer for the process, however many workspaces it opens
 Redactor = Callable[[dict[str, Any], bytes], dict[str, Any]]
@@ -80,6 +85,7 @@ class Workspace:
         self._index: Index | None = None
         self._key: bytes | None = None
         self._recovered = False
+        self.unread: list[str] = []  # why some files could not be taken into the index
 
     def now(self) -> datetime:
         return self._clock()
@@ -133,8 +139,11 @@ class Workspace:
 
     def touch(self) -> None:
         """Open the agent's session where a store exists, so that sessions without an entry count too."""
-        if not self.read_only and self.settings.own_session and self.meta is not None:
-            self.session_id()
+        if self.read_only or not self.settings.own_session:
+            return
+        with contextlib.suppress(OrchestratorError):  # a courtesy of a read, which must not fail for it
+            if self.meta is not None:
+                self.session_id()
 
     def stream(self, model: type[M], session_id: str | None = None) -> Stream[M]:
         """The stream of a model, of this process's session or of a named one, ready for writing."""
@@ -166,12 +175,12 @@ class Workspace:
     def index(self) -> Index:
         """The cache, brought up to date with every file of every session."""
         index = self._opened_index()
-        index.refresh(self._sources(), whole=True)
+        self.unread = index.refresh(self._sources(), whole=True)
         return index
 
     def index_of(self, model: type[Model]) -> Index:
         """The cache, brought up to date with this session's file of one model; the first use takes in all."""
-        if self._index is None:
+        if self._index is None or not self._index.is_complete():
             return self.index()
         spec = BY_MODEL[model]
         self._index.refresh([Source(self._path_of(model, None), spec.name, self.session_id())])
@@ -197,13 +206,17 @@ class Workspace:
     def close(self) -> None:
         """Sync, and give back what is held open; the workspace can be used again."""
         self.flush()
+        self._streams.clear()  # whose descriptors are closed with them
         if self._index is not None:
             self._index.close()
             self._index = None
 
     def _opened_index(self) -> Index:
+        path = None if self.read_only or self.meta is None else self.paths.cache_dir() / DATABASE
+        if self._index is not None and self._index.path != path:  # the store came, or was removed, since
+            self._index.close()
+            self._index = None
         if self._index is None:
-            path = None if self.read_only or self.meta is None else self.paths.cache_dir() / DATABASE
             lock = self.locks.of(self.paths.orchestrator_dir)
             self._index = Index(path, self._thinking.version, self._thinking.digest, lock)
         return self._index
@@ -225,16 +238,23 @@ class Workspace:
 
     def _open_session(self, named: str | None) -> str:
         current = self.sessions.get_current_session()
-        if named is None and not self.settings.own_session and current:
+        by_default = named is None and not self.settings.own_session
+        if by_default and current and not self._is_idle(current):
             return current
         if named is None or not self.sessions.exists(named):
             settings = self.settings
             named = self.sessions.create_session(
                 named, client=settings.client, client_session=settings.client_session, now=self.now()
             )
-        if current is None:
+        if current is None or by_default:  # a session named for one command does not become everybody's default
             self.sessions.set_current_session(named)
         return named
+
+    def _is_idle(self, session_id: str) -> bool:
+        """Whether nobody worked in the current session, or chose it, for long: then the next command opens another."""
+        chosen = self.paths.current_file().lstat().st_mtime
+        last = max(self.sessions.last_activity(session_id), datetime.fromtimestamp(chosen, UTC))
+        return datetime.now(UTC) - last > IDLE
 
     def _path_of(self, model: type[Model], session_id: str | None) -> Path:
         spec = BY_MODEL[model]
@@ -257,8 +277,14 @@ class Workspace:
         return path.relative_to(self.paths.sessions_dir()).parts[0]
 
     def redact(self, value: dict[str, Any]) -> dict[str, Any]:
-        """A record's fields without the secrets in its texts; see `OUR_OWN_FIELDS` for what is left alone."""
-        clean = self._thinking.redact(
-            {name: item for name, item in value.items() if name not in OUR_OWN_FIELDS}, self.key()
-        )
+        """A record's fields without the secrets in its texts; see `OUR_OWN_FIELDS` for what is left alone.
+
+        A request id in which a secret seems to stand is replaced by a keyed hash: it still tells calls apart.
+        """
+        key = self.key()
+        texts = {name: item for name, item in value.items() if name not in OUR_OWN_FIELDS}
+        clean = self._thinking.redact(texts, key)
+        request = value.get("request_id")
+        if isinstance(request, str) and clean["request_id"] != request:
+            clean["request_id"] = "rq_" + hmac.new(key, request.encode("utf-8", "replace"), "sha256").hexdigest()[:32]
         return {name: value[name] for name in value if name in OUR_OWN_FIELDS} | clean

@@ -203,6 +203,7 @@ def test_json_keys_and_other_values() -> None:
 HOSTILE = (
     "a", "sk-", "password=", "-----BEGIN ", "-----BEGIN RSA PRIVATE KEY-----", "eyJ", "ghp_", "x://a:", "a:b@", "Cookie: a=b;", "curl -u a",
     "mysql -p", "Authorization: ", "token ", 'key: "', 'password="\\', "a/", "[REDACTED:", "aB3", "secret, ", "key key ", "password is ",
+    "a_key=", "x://a:b" + "/" * 770 + " @", "-----BEGIN CERTIFICATE-----", "-eyJ", "password = b'",
 )  # fmt: skip
 
 
@@ -221,6 +222,15 @@ def test_hostile_text_costs_no_more_than_its_length(piece: str) -> None:
     short = piece * (40_000 // len(piece))
 
     assert seconds(short * 2) < 3 * seconds(short) + 0.05
+
+
+@pytest.mark.parametrize("end", [" ", "\n", "|\n  ", ": |\n  "])
+def test_a_secret_behind_values_that_stand_in_one_another_goes(end: str) -> None:
+    for depth in (*range(20), 150, 400):
+        redacted = hide("a_key=" * depth + f"password={NAMED}{end}api_key: {NAMED}")
+
+        assert NAMED not in redacted
+        assert hide(redacted) == redacted
 
 
 def test_a_million_letters() -> None:

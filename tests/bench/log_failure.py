@@ -35,7 +35,7 @@ def append_only(workspace: Workspace, text: str) -> None:
 
 
 def log(workspace: Workspace, text: str) -> None:
-    log_failure(workspace, context=text, feedback="Check it.")
+    log_failure(workspace, context=text, feedback="Check it.", category="API")
 
 
 def main() -> None:

@@ -79,7 +79,7 @@ def _line(session: str, number: int, index: int, text: str) -> str:
         "session_id": session,
         "type": "mistake",
         "context": text,
-        "feedback": "Check the argument before the call.",
+        "feedback": f"Before you {text.split()[2]} a {text.split()[3]}, check that its {text.split()[4]} is there.",
         "category": ("Testing", "API", "Performance")[index % 3],
         "severity": ("low", "medium", "high")[index % 3],
     }

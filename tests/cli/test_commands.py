@@ -3,8 +3,10 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -115,10 +117,10 @@ def test_feedback_from_options(tmp_path: Path) -> None:
         (("review", "--days", "x"), 2, "invalid int value"),
         (("failure", "show", "nope"), 1, "failure list"),
         (("session", "switch", "../.."), 1, "sessions fit"),
-        (("--session", "../..", *LOG), 1, "is no session id"),
+        (("--session", "../..", *LOG), 1, "0 sessions fit"),
         (("--root", "/nonexistent", "status"), 1, "is not a folder"),
         (("telemetry", "rate", "x", "--success", "--rating", "9"), 1, "--rating 9 is out of range"),
-        (("forget", "x"), 1, "there is no terminal. Use --yes instead."),
+        (("forget", "x"), 1, "0 records have an id ending in 'x'"),
         (("nonsense",), 2, "invalid choice"),
         ((), 2, "COMMAND"),
     ],
@@ -161,6 +163,8 @@ def on_terminal(folder: Path, answers: list[str], *words: str) -> tuple[int, str
         os.chdir(folder)
         os.execv(sys.executable, [sys.executable, "-m", "orchestrator_mcp.cli", *words])
     os.write(screen, "".join(f"{answer}\n" for answer in answers).encode())
+    give_up = threading.Timer(60, os.kill, (process, signal.SIGKILL))
+    give_up.start()
     shown = b""
     while True:
         try:
@@ -171,12 +175,13 @@ def on_terminal(folder: Path, answers: list[str], *words: str) -> tuple[int, str
             break
         shown += piece
     _, status = os.waitpid(process, 0)
+    give_up.cancel()
     os.close(screen)
     return os.waitstatus_to_exitcode(status), shown.decode()
 
 
 def test_a_person_answers_on_a_terminal(tmp_path: Path) -> None:
-    code, shown = on_terminal(tmp_path, ["It broke", "Mend it"], "failure", "log", "--interactive")
+    code, shown = on_terminal(tmp_path, ["It broke", "Mend it", "api"], "failure", "log", "--interactive")
     assert code == 0, shown
     assert "What went wrong?" in shown
     (stored,) = as_json(tmp_path, "failure", "list")["failures"]
@@ -199,15 +204,29 @@ def test_all_ten_questions_are_asked(tmp_path: Path) -> None:
 
 
 def test_forgetting_asks_first(tmp_path: Path) -> None:
-    done(tmp_path, *LOG)
+    for _ in range(2):
+        done(tmp_path, *LOG)
     one = as_json(tmp_path, "failure", "list")["failures"][0]["id"]
-    assert on_terminal(tmp_path, ["n"], "forget", one)[0] == 1
+    assert "there is no terminal. Use --yes instead." in run(tmp_path, "forget", one).stderr
+    code, shown = on_terminal(tmp_path, ["n"], "forget", one[-6:])
+    assert (code, "1 other record contains the same text and loses it too" in shown) == (1, True)
     assert "TimeoutError" in done(tmp_path, "failure", "show", one)
     assert on_terminal(tmp_path, ["yes"], "forget", one)[0] == 0
     assert "TimeoutError" not in done(tmp_path, "failure", "show", one)
+    assert "Nothing of it is left." in done(tmp_path, "forget", one)
 
 
 def test_control_sequences_of_a_record_never_reach_the_terminal(tmp_path: Path) -> None:
-    done(tmp_path, "failure", "log", "--context", "\x1b[2J\x1b]0;owned\x07 boom\u202e", "--feedback", "x\x9b31m")
+    done(
+        tmp_path,
+        "failure",
+        "log",
+        "--context",
+        "\x1b[2J\x1b]0;owned\x07 boom\u202e",
+        "--feedback",
+        "x\x9b31m",
+        "--category",
+        "api",
+    )
     for words in (("failure", "list"), ("failure", "search", "boom"), ("review", "--all", "--min-frequency", "2")):
         assert not set(done(tmp_path, *words)) & set("\x1b\x07\x9b\u202e")

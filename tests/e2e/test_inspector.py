@@ -37,7 +37,7 @@ def test_tools_are_listed_without_a_complaint(inspector: list[str], tmp_path: Pa
 
 
 def test_a_failure_is_logged_and_reviewed(inspector: list[str], tmp_path: Path) -> None:
-    arguments = json.dumps({"context": "It broke", "feedback": "Mend it"})
+    arguments = json.dumps({"context": "It broke", "feedback": "Mend it", "category": "Testing"})
     call = ("--method", "tools/call", "--tool-name")
     result = run(inspector, tmp_path, *call, "log_failure", "--tool-args-json", arguments)
     assert result.returncode == 0, result.stderr + result.stdout

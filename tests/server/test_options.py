@@ -42,7 +42,7 @@ def test_defaults_and_everything_said() -> None:
     said = parse_options(
         ["--root", "p", "--session", "s", "--read-only", "--toolset", "admin", "--toolset", "telemetry"]
     )
-    assert said == Options("p", "s", True, frozenset({"admin", "telemetry"}), None)
+    assert said == Options("p", "s", True, frozenset({"default", "admin", "telemetry"}), None)
     assert parse_options(["--toolset", "all"]).toolsets == {"default", "telemetry", "admin"}
     assert parse_options(["--toolset", "admin,default"]).toolsets == {"admin", "default"}
 

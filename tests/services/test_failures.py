@@ -19,7 +19,9 @@ WORDINGS = (
 
 
 def log(workspace, context=YAML, **more):
-    return log_failure(workspace, **{"context": context, "feedback": "Add pyyaml to the dependencies."} | more)
+    return log_failure(
+        workspace, **{"context": context, "feedback": "Add pyyaml to the dependencies.", "category": "Testing"} | more
+    )
 
 
 def test_four_wordings_from_three_sessions_are_one_pattern(project: Project) -> None:
@@ -133,10 +135,17 @@ def test_a_secret_is_not_written(project: Project) -> None:
 
 def test_ids_survive_redaction(project: Project) -> None:
     workspace = project.agent()
-    answer = log(workspace, request_id="toolu_01H9zKq7TzR2mVb8LcWfY3hAb")
+    answer = log(workspace, request_id="call-17")
     (line,) = (json.loads(data) for name, data in project.files().items() if name.endswith("failures.jsonl"))
-    assert (line["id"], line["session_id"]) == (answer.id, workspace.session_id())
-    assert line["request_id"] == "toolu_01H9zKq7TzR2mVb8LcWfY3hAb"
+    assert (line["id"], line["session_id"], line["request_id"]) == (answer.id, workspace.session_id(), "call-17")
+
+
+def test_a_request_id_that_looks_like_a_secret_is_hashed_and_still_works(project: Project) -> None:
+    workspace = project.agent()
+    secret = "ghp_" + "x7Kq9TzR2mVb8LcWfY3h" + "AbCdEfGhJkMnPq12"
+    assert log(workspace, request_id=secret).id == log(workspace, request_id=secret).id
+    assert log(workspace, "another", request_id=secret + "Zz9q").id
+    assert not [name for name, data in project.files().items() if secret.encode() in data]
 
 
 def test_hostile_text_stays_data(project: Project) -> None:

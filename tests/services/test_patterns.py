@@ -14,7 +14,7 @@ from orchestrator_mcp.services.patterns import review_patterns
 
 
 def fail(workspace, context="KeyError: 'user' not in session", **more):
-    log_failure(workspace, **{"context": context, "feedback": "Load the session first."} | more)
+    log_failure(workspace, **{"context": context, "feedback": "Load the session first.", "category": "Testing"} | more)
 
 
 def event(workspace, kind, workflow, item, minutes=0, **details):
@@ -107,7 +107,7 @@ def test_a_skipped_item_is_a_rate_over_the_workflows_that_resolved_it(project: P
     assert pattern.kind is PatternKind.SKIPPED_ITEM
     assert pattern.rate is not None
     assert (pattern.rate.k, pattern.rate.n) == (4, 4)
-    assert "4 of 4 (51–100 %)" in pattern.title
+    assert pattern.title == "visual_regression_test is skipped in 4 of 4 workflows"
     assert review.positives == ["security_review performed consistently: 4 of 4 (51–100 %)"]
 
 

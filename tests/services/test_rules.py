@@ -15,7 +15,7 @@ REPORT = ".orchestrator/reports/skill_update_suggestions.md"
 
 
 def fail(workspace, **more):
-    given = {"context": CONTEXT, "feedback": CORRECTION, "severity": Severity.HIGH}
+    given = {"context": CONTEXT, "feedback": CORRECTION, "category": "Testing", "severity": Severity.HIGH}
     log_failure(workspace, **given | more)
 
 
@@ -25,8 +25,10 @@ def lines(project: Project) -> list[dict]:
 
 def test_nothing_recurs_and_the_report_says_so(project: Project) -> None:
     result = suggest_rules(project.agent())
-    assert result.suggestions == []
-    assert "lower min_frequency" in result.next_step
+    assert (result.suggestions, result.report, project.files()) == ([], None, {})
+    agent = project.agent()
+    fail(agent)
+    assert "Keep logging failures" in suggest_rules(agent).next_step
     assert b"Nothing recurs often enough yet" in project.files()[REPORT]
 
 
@@ -52,7 +54,9 @@ def test_the_report_has_the_seeds_format(project: Project) -> None:
     for _ in range(5):
         fail(project.agent())
     for _ in range(5):
-        log_failure(project.agent(), context="something else went wrong entirely", feedback="Look twice.")
+        log_failure(
+            project.agent(), context="something else went wrong entirely", feedback="Look twice.", category="API"
+        )
     suggest_rules(project.agent())
     report = project.files()[REPORT].decode()
     expected = [
