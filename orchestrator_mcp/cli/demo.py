@@ -82,7 +82,7 @@ async def _play(project: Path) -> None:
         _say("", "4. An older tool left its files in this project's root. migrate_state takes them over:")
         plan = await call("migrate_state")
         _say(
-            f"   {len(plan['files'])} files, {plan['bytes']:,} bytes, into one session, with a backup; and back on request"
+            f"   {len(plan['files'])} files, {plan['bytes']:,} bytes, into one session; the originals go into a backup"
         )
         await call("migrate_state", dry_run=False)
         found = (await call("record_feedback"))["inferred"]

@@ -75,18 +75,20 @@ def open_store(paths: OrchestratorPaths, lock: FolderLock, now: datetime) -> Sto
         make_folder(paths.orchestrator_dir)
         with lock.held():
             meta = read_meta(paths) or _make(paths, now)
-    _keep_private(paths)
     if meta.format > FORMAT:
         raise ForeignStoreError(
             f"{paths.orchestrator_dir} has format {meta.format}; this version writes format {FORMAT}. "
             "Update orchestrator-mcp; until then it can be read but not written."
         )
+    _keep_private(paths)
     return meta
 
 
 def _keep_private(paths: OrchestratorPaths) -> None:
     """A store that came with a clone is readable by all, and may have lost its `.gitignore`."""
     folder = paths.orchestrator_dir
+    if set(os.listdir(folder)) - set(OUR_NAMES) - _UNFINISHED:
+        return  # another tool lives here too: its folder, its modes
     if folder.stat().st_mode & 0o077:
         os.chmod(folder, stat.S_IRWXU)
     if not os.path.lexists(folder / ".gitignore"):
