@@ -11,26 +11,31 @@ from typing import Protocol
 
 from orchestrator_mcp.analysis.canonical import Canonical, Kind
 from orchestrator_mcp.analysis.grouping_headline import plain_lines
-from orchestrator_mcp.analysis.grouping_linkage import Rule, average_linkage
+from orchestrator_mcp.analysis.grouping_linkage import Node, Rule, average_linkage, nodes_of
 from orchestrator_mcp.analysis.similarity import (
     MANY,
     STEM,
     Edges,
     Vector,
+    are_few,
     blend,
     edges_of,
     letters,
+    mean,
+    openings,
     stems,
     unit_vectors,
 )
 
 LINES = Rule(threshold=0.65)
-PROSE = Rule(threshold=0.1, hub=0.25, nearest=5, floor=0.1)
+PROSE = Rule(threshold=0.1, hub=0.25, nearest=5)
 WHOLE_STORE_KINDS: tuple[Kind, ...] = ("lines", "prose")
 OPENING = 400  # characters of an output that tell one failure from another
 HEADLINE, LETTERS, STEMS = 0.3, 0.5, 0.2  # weights of an equal headline and of what the openings share
 ALONE, REPORT = (1.0, 0.0, 0.0), (0.25, 0.25, 0.5)  # weights of all words, of the context, of the correction
 MEANING = 0.5  # weight of an embedder's likeness beside that of the words
+ROUNDS = 3  # in which clusters are compared as wholes, where not every pair of texts could be
+MOST = 10_000  # wordings that are compared, the last ones; what is older is only told by its key and frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +59,27 @@ class Embedder(Protocol):
 
 
 def line_vectors(entries: Sequence[Entry], canonicals: Sequence[Canonical]) -> list[Vector]:
-    openings = ["\n".join(plain_lines(entry.subject))[:OPENING] for entry in entries]
+    heads = ["\n".join(plain_lines(entry.subject))[:OPENING] for entry in entries]
     same: list[Vector] = [{f"{STEM}{text.key}": 1.0} for text in canonicals]
-    by_letters, by_stems = (unit_vectors([bag(text) for text in openings]) for bag in (letters, stems))
+    by_letters, by_stems = (unit_vectors([bag(text) for text in heads]) for bag in (letters, stems))
     return blend([(HEADLINE, same), (LETTERS, by_letters), (STEMS, by_stems)])
 
 
 def prose_vectors(entries: Sequence[Entry]) -> list[Vector]:
     """The correction counts most: people name one remedy in fewer ways than one trouble."""
     weights = [REPORT if entry.feedback else ALONE for entry in entries]
+    subjects = openings([entry.subject for entry in entries])
+    feedbacks = openings([entry.feedback for entry in entries])
     texts = (
-        [f"{entry.subject} {entry.feedback}" for entry in entries],
-        [entry.subject if entry.feedback else "" for entry in entries],
-        [entry.feedback for entry in entries],
+        [f"{one} {other}" for one, other in zip(subjects, feedbacks, strict=True)],
+        [one if other else "" for one, other in zip(subjects, feedbacks, strict=True)],
+        feedbacks,
     )
-    blocks = []
-    for part, block in enumerate(texts):
-        shares = [weight[part] / 2 for weight in weights]
-        blocks += [(shares, unit_vectors([stems(text) for text in block]))]
-        blocks += [(shares, unit_vectors([letters(text) for text in block]))]
-    return blend(blocks)
+    return blend(
+        ([weight[part] / 2 for weight in weights], unit_vectors([bag(text) for text in block]))
+        for part, block in enumerate(texts)
+        for bag in (stems, letters)
+    )
 
 
 def regroup(
@@ -84,12 +90,53 @@ def regroup(
     embedder: Embedder | None,
 ) -> list[int]:
     """A cluster number per entry of one kind; entries of one start stay together."""
+    latest = starts[-MOST:]
+    clusters = _clusters(kind, entries[-MOST:], canonicals[-MOST:], latest, embedder)
+    found = dict(zip(latest, clusters, strict=True))
+    return [found.get(start, start) for start in starts]
+
+
+def _clusters(
+    kind: Kind,
+    entries: Sequence[Entry],
+    canonicals: Sequence[Canonical],
+    starts: Sequence[int],
+    embedder: Embedder | None,
+) -> list[int]:
     if kind == "lines":
-        return average_linkage(edges_of(line_vectors(entries, canonicals)), starts, LINES)
-    edges = edges_of(prose_vectors(entries))
-    if embedder:
-        edges = _with_meaning(edges, embedder([f"{entry.subject} {entry.feedback}" for entry in entries]))
-    return average_linkage(edges, starts, PROSE)
+        return _linked(line_vectors(entries, canonicals), starts, LINES)
+    vectors = prose_vectors(entries)
+    if not embedder:
+        return _linked(vectors, starts, PROSE)
+    meanings = embedder([f"{entry.subject} {entry.feedback}" for entry in entries])
+    edges = _with_meaning(edges_of(vectors), meanings)
+    return average_linkage(edges, nodes_of(edges, PROSE), starts, PROSE)
+
+
+def _linked(vectors: Sequence[Vector], starts: Sequence[int], rule: Rule) -> list[int]:
+    """Where only the nearest pairs were looked at, what they make is compared again, each cluster as one node."""
+    edges = edges_of(vectors)
+    nodes = nodes_of(edges, rule)
+    clusters = average_linkage(edges, nodes, starts, rule)
+    few = are_few(vectors)
+    for _ in range(ROUNDS):
+        if few:
+            break
+        members: dict[int, list[int]] = {}
+        for number, cluster in enumerate(clusters):
+            members.setdefault(cluster, []).append(number)
+        means = [mean([vectors[n] for n in numbers]) for numbers in members.values()]
+        wholes = [_whole([nodes[n] for n in numbers]) for numbers in members.values()]
+        joined = average_linkage(edges_of(means), wholes, range(len(means)), rule)
+        few = are_few(means) or joined == list(range(len(means)))
+        names = list(members)
+        name = {old: names[new] for old, new in zip(names, joined, strict=True)}
+        clusters = [name[cluster] for cluster in clusters]
+    return clusters
+
+
+def _whole(nodes: Sequence[Node]) -> Node:
+    return Node(len(nodes), sum(node.hubness for node in nodes) / len(nodes))
 
 
 def _with_meaning(edges: Edges, vectors: Sequence[Sequence[float]]) -> Edges:

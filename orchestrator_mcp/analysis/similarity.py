@@ -15,20 +15,29 @@ Vector = dict[str, float]
 Edges = list[dict[int, float]]
 Postings = dict[str, list[tuple[int, float]]]
 
-MANY = 1500  # texts from which on only the nearest pairs are looked at:
-NEAREST = 30  # these many,
-COMMON = 0.02  # found among the latest texts with the same stem, at most this share of all
+MANY = 800  # texts from which on only the nearest pairs are looked at,
+WORK = 6_000_000  # or from so many products of two weights on:
+NEAREST, FEWEST = 30, 6  # these many, or fewer where that were too much work too,
+LEADS = 24  # found by the stems that weigh most,
+COMMON, LATEST = 0.02, 60  # among the latest texts with the same stem: at most this share of all, and so many
 STEM = "="  # what a stem among the features begins with
 SHORTEST_STEM = 3
-LONGEST = 4000  # characters of a text whose words count
+LONGEST, SHORTEST = 4000, 200  # characters of a text whose words count: at most, and however many texts there are
+CHARACTERS = 600_000  # of all texts together
 
 _WORD = re.compile(r"[^\W_]{1,40}(?:'[^\W_]{1,10})?")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ied", "edly", "ed", "es", "ly", "ment", "s")
 
 
+def openings(texts: Sequence[str]) -> list[str]:
+    """What is compared of each text: the more texts, the less of each."""
+    length = max(SHORTEST, min(LONGEST, CHARACTERS // max(1, len(texts))))
+    return [text[:length] for text in texts]
+
+
 def words_of(text: str) -> list[str]:
-    return [word for word in _WORD.findall(_HUMP.sub(" ", text[:LONGEST]).casefold()) if word not in EMPTY_WORDS]
+    return [word for word in _WORD.findall(_HUMP.sub(" ", text).casefold()) if word not in EMPTY_WORDS]
 
 
 @lru_cache(maxsize=1 << 14)
@@ -55,15 +64,32 @@ def letters(text: str) -> Counter[str]:
 
 
 def unit_vectors(bags: Sequence[Bag]) -> list[Vector]:
-    """One vector of length 1 per bag, in which rare features weigh more."""
+    """One vector of length 1 per bag, in which rare features weigh more.
+
+    Only products of two of them mean something: what a single bag has is left out, and features that always
+    come together are one. That makes the vectors many times shorter, and no product different.
+    """
     count = Counter(chain.from_iterable(bags))
     rarity = {feature: math.log((1 + len(bags)) / (1 + n)) + 1 for feature, n in count.items()}
-    return [_unit({f: (1 + math.log(n)) * rarity[f] for f, n in bag.items()}) for bag in bags]
+    together = _together(bags)
+    leads = {traces: feature for feature, traces in reversed(together.items()) if count[feature] > 1}
+    sizes = Counter(together.values())
+    root = {feature: math.sqrt(sizes[traces]) for traces, feature in leads.items()}
+    return [_unit({f: (1 + math.log(n)) * rarity[f] for f, n in bag.items()}, root) for bag in bags]
 
 
-def _unit(vector: Vector) -> Vector:
+def _together(bags: Sequence[Bag]) -> dict[str, int]:
+    """Of each feature a number that tells where it is found and how often: equal for those always together."""
+    traces: dict[str, int] = defaultdict(int)
+    for number, bag in enumerate(bags):
+        for feature, n in bag.items():
+            traces[feature] = hash((traces[feature], number, n))
+    return traces
+
+
+def _unit(vector: Vector, root: Vector) -> Vector:
     length = math.sqrt(sum(weight * weight for weight in vector.values()))
-    return {feature: weight / length for feature, weight in vector.items()} if length else {}
+    return {feature: weight * root[feature] / length for feature, weight in vector.items() if feature in root}
 
 
 def blend(blocks: Iterable[tuple[Sequence[float] | float, Sequence[Vector]]]) -> list[Vector]:
@@ -72,22 +98,40 @@ def blend(blocks: Iterable[tuple[Sequence[float] | float, Sequence[Vector]]]) ->
     for number, (weights, vectors) in enumerate(blocks):
         joined = joined or [{} for _ in vectors]
         shares = [weights] * len(vectors) if isinstance(weights, float) else weights
+        names: dict[str, str] = {}
         for whole, part, share in zip(joined, vectors, shares, strict=True):
             if share:
                 root = math.sqrt(share)
-                whole.update({f"{number}{feature}": root * value for feature, value in part.items()})
+                for feature, value in part.items():
+                    whole[names.setdefault(feature, f"{number}{feature}")] = root * value
     return joined
+
+
+def mean(vectors: Sequence[Vector]) -> Vector:
+    """The vector whose product with another is the mean of the products of these."""
+    total: Vector = defaultdict(float)
+    for vector in vectors:
+        for feature, weight in vector.items():
+            total[feature] += weight / len(vectors)
+    return total
 
 
 def product(one: Vector, other: Vector) -> float:
     if len(one) > len(other):
         one, other = other, one
-    return sum(weight * other[feature] for feature, weight in one.items() if feature in other)
+    return sum([weight * other[feature] for feature, weight in one.items() if feature in other])
+
+
+def are_few(vectors: Sequence[Vector]) -> bool:
+    """May every pair be looked at?"""
+    if len(vectors) > MANY:
+        return False
+    return sum(n * n for n in Counter(chain.from_iterable(vectors)).values()) <= 2 * WORK
 
 
 def edges_of(vectors: Sequence[Vector]) -> Edges:
-    """For each vector its neighbours and their likeness: all of them, or in a large store the nearest."""
-    return _all_edges(vectors) if len(vectors) <= MANY else _nearest_edges(vectors)
+    """For each vector its neighbours and their likeness: all of them, or where these are many the nearest."""
+    return _all_edges(vectors) if are_few(vectors) else _nearest_edges(vectors)
 
 
 def _all_edges(vectors: Sequence[Vector]) -> Edges:
@@ -104,14 +148,20 @@ def _nearest_edges(vectors: Sequence[Vector]) -> Edges:
     """Whole stems find the candidates; only these are compared in full."""
     postings: Postings = defaultdict(list)
     edges: Edges = [{} for _ in vectors]
-    limit = int(len(vectors) * COMMON)
+    limit = max(1, min(int(len(vectors) * COMMON), LATEST))
+    nearest = max(FEWEST, min(NEAREST, 3 * WORK // max(1, sum(map(len, vectors)))))
     for number, vector in enumerate(vectors):
-        lead = {feature: weight for feature, weight in vector.items() if feature[1] == STEM}
+        lead = _lead(vector)
         found = _sums(lead, postings, limit)
-        for other in heapq.nlargest(NEAREST, found, key=lambda other: (found[other], -other)):
+        for other in heapq.nlargest(nearest, found, key=lambda other: (found[other], -other)):
             edges[number][other] = edges[other][number] = product(vector, vectors[other])
         _post(number, lead, postings)
     return edges
+
+
+def _lead(vector: Vector) -> Vector:
+    found = [(weight, feature) for feature, weight in vector.items() if feature[1] == STEM]
+    return {feature: weight for weight, feature in heapq.nlargest(LEADS, found)}
 
 
 def _sums(vector: Vector, postings: Postings, limit: int) -> dict[int, float]:

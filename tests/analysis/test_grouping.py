@@ -1,15 +1,25 @@
 """Which entries say the same, and what adding one may change."""
 
+import math
 import random
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from itertools import combinations, product
+from types import FrameType
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator_mcp.analysis import grouping_linkage, similarity
 from orchestrator_mcp.analysis.canonical import canonical
 from orchestrator_mcp.analysis.grouping import Entry, Tables, assign, candidates, group, place, root
+from orchestrator_mcp.analysis.grouping_tiers import PROSE, prose_vectors
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 RNG = random.Random(3)
 NAMES = ("bob", "amy", "li", "zoë", "max", "ute", "jan", "kim")
@@ -240,3 +250,92 @@ def test_repeats_that_differ_in_paths_numbers_and_ids_are_exact(
 
     one = canonical(text("/home/root/x.db", 1, "550e8400-e29b-41d4-a716-446655440000"))
     assert canonical(text(f"/home/{name}/{number}/x.db", number, unique)).key == one.key
+
+
+VERBS = ("open", "read", "write", "parse", "load", "save", "fetch", "render", "build", "lock")
+NOUNS = ("user", "invoice", "order", "page", "cache", "queue", "worker", "config", "schema", "report", "image", "index")
+CORRECTION = "Check the argument before the call."
+
+
+def alike(count: int) -> list[Entry]:
+    """Reports of different wordings that share most of their words."""
+    wordings = list(product(VERBS, NOUNS, NOUNS, ("alpha", "beta")))
+    return [
+        report("ValueError: cannot {} {} {} 17 in {}".format(*words), CORRECTION)
+        for words in random.Random(5).sample(wordings, count)
+    ]
+
+
+def steps(entries: Sequence[Entry]) -> int:
+    """How many likenesses are kept, and how many lines of the linkage are run, each turn of a loop counted."""
+    edges = similarity.edges_of(prose_vectors(entries))
+    nodes = grouping_linkage.nodes_of(edges, PROSE)
+    count, before = sum(map(len, edges)), sys.gettrace()
+
+    def line(_frame: FrameType, event: str, _argument: object, /) -> "TraceFunction":
+        nonlocal count
+        count += event == "line"
+        return line
+
+    sys.settrace(line)
+    try:
+        grouping_linkage.average_linkage(edges, nodes, range(len(edges)), PROSE)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_the_cost_of_reports_that_are_all_alike_grows_with_their_number() -> None:
+    assert steps(alike(1700)) < 3 * steps(alike(850))
+
+
+@pytest.mark.parametrize("count", [300, 1200])
+def test_reports_that_are_all_alike_are_one_group_however_many(count: int) -> None:
+    entries = [*alike(count), report("button without a label", "add an aria-label")]
+    ids = assign(entries)
+    assert len(set(ids[:-1])) == 1
+    assert ids[-1] != ids[0]
+
+
+def test_what_is_alike_is_one_group_in_any_order() -> None:
+    entries = [*alike(900), *(report(*pair) for pair in UNRELATED)]
+    order = list(range(len(entries)))
+    random.Random(7).shuffle(order)
+    ids = dict(zip(order, assign([entries[n] for n in order]), strict=True))
+    assert partition(assign(entries)) == partition([ids[n] for n in range(len(entries))])
+
+
+@given(st.integers(0, 10**6), st.integers(1, 12))
+def test_linkage_is_what_joining_the_best_pair_again_and_again_gives(seed: int, count: int) -> None:
+    rng = random.Random(seed)
+    edges: similarity.Edges = [{} for _ in range(count)]
+    for one, other in combinations(range(count), 2):
+        if rng.random() < 0.8:
+            edges[one][other] = edges[other][one] = rng.random()
+    rule = grouping_linkage.Rule(threshold=0.1, hub=0.2, nearest=2)
+    nodes = grouping_linkage.nodes_of(edges, rule)
+    starts = [rng.randrange(count) for _ in range(count)]
+
+    def score(pair: tuple[int, int]) -> float:
+        likeness = [edges[one].get(other, 0.0) for one, other in product(*(clusters[name] for name in pair))]
+        hubness = [sum(nodes[n].hubness for n in clusters[name]) / len(clusters[name]) for name in pair]
+        return sum(likeness) / len(likeness) - rule.hub * sum(hubness) - rule.threshold
+
+    clusters: dict[int, list[int]] = defaultdict(list)
+    for number, start in enumerate(starts):
+        clusters[start].append(number)
+    while len(clusters) > 1 and score(best := max(combinations(sorted(clusters), 2), key=score)) >= 0:
+        clusters[best[0]] += clusters.pop(best[1])
+    expected = {number: name for name, numbers in clusters.items() for number in numbers}
+    assert grouping_linkage.average_linkage(edges, nodes, starts, rule) == [expected[n] for n in range(count)]
+
+
+def test_vectors_leave_no_product_different() -> None:
+    words = [Counter(text.split()) for text in ("a b b c", "a b b d", "a c e e", "f", "")]
+    rarity = {word: math.log(6 / (1 + sum(word in bag for bag in words))) + 1 for bag in words for word in bag}
+    whole = [{word: (1 + math.log(n)) * rarity[word] for word, n in bag.items()} for bag in words]
+    short = similarity.unit_vectors(words)
+    for one, other in combinations(range(len(words)), 2):
+        lengths = math.prod(math.hypot(*whole[n].values()) for n in (one, other))
+        expected = similarity.product(whole[one], whole[other]) / (lengths or 1)
+        assert similarity.product(short[one], short[other]) == pytest.approx(expected)

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ Score = Callable[[list[Any], list[Any]], dict[str, float]]
 
 SEED = 7
 FOLDS = 5
+VERBS = ("open", "read", "write", "parse", "load", "save", "fetch", "render", "build", "lock", "merge", "sort", "copy")
+NOUNS = ("user", "invoice", "order", "page", "cache", "queue", "worker", "config", "schema", "report", "image", "index")
 HOSTILE = (
     "a.",
     "1-",
@@ -191,6 +194,8 @@ def print_throughput(sets: Sets) -> None:
         words = [word for text in prose for word in text.split()]
         store = [mutated(rng.choice(prose), words, rng) for _ in range(10_000)]
         timed("10,000 different prose texts, grouped (at most 10 s)", lambda: assign(store))
+    for count, limit in ((1500, 1.5), (10_000, 10)):
+        timed(f"{count:,} reports that are all alike, grouped (at most {limit} s)", partial(assign, alike(count, rng)))
     slowest = max((hostile(unit), unit) for unit in HOSTILE)
     print(f"hostile 8 kB texts: slowest {slowest[0] * 1000:.1f} ms, {slowest[1]!r} repeated (must 20, aim 5)")
     print(f"peak RSS {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB (must 500)")
@@ -217,6 +222,14 @@ def mutated(text: str, words: Sequence[str], rng: random.Random) -> str:
     for _ in range(3):
         parts[rng.randrange(len(parts))] = rng.choice(words)
     return " ".join(parts)
+
+
+def alike(count: int, rng: random.Random) -> list[Entry]:
+    """Reports of different wordings that share most of their words."""
+    found: set[str] = set()
+    while len(found) < count:
+        found.add(f"ValueError: cannot {rng.choice(VERBS)} {' '.join(rng.choices(NOUNS, k=3))} 17 in x")
+    return [Entry(context=text, feedback="Check the argument before the call.") for text in sorted(found)]
 
 
 def hostile(unit: str) -> float:
