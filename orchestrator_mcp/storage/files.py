@@ -71,7 +71,8 @@ def make_folder(path: Path) -> None:
     """Create a private folder, and its missing parents below an existing one; a new name is durable at once."""
     with refusals("creating", path):
         _make_private(path)
-    if path.is_symlink():
+        is_link = path.is_symlink()
+    if is_link:
         raise UnsafePathError(f"{path} is a symbolic link, and links are not followed. Remove it and try again.")
 
 
@@ -91,6 +92,8 @@ def write_all(fd: int, data: bytes, offset: int) -> None:
     view = memoryview(data)
     while view:
         written = os.pwrite(fd, view, offset)
+        if not written:  # of a disk that takes nothing and says nothing: better told than tried for ever, under a lock
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         view, offset = view[written:], offset + written
 
 

@@ -85,6 +85,7 @@ class _Descriptor:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.name_is_synced = False
 
     def __del__(self) -> None:
         os.close(self.number)
@@ -102,7 +103,6 @@ class LineFile:
         self.path = path
         self.lock = lock
         self._open: _Descriptor | None = None
-        self._name_is_synced = False
 
     def append(self, data: bytes) -> int:
         """Append one encoded line under the lock; returns where it begins."""
@@ -128,6 +128,15 @@ class LineFile:
             with refusals("healing", self.path):
                 self._healed_end(self._current())
 
+    def rewrite_locked(self, line: Line) -> None:
+        """Write a line once more, byte for byte, while the caller holds the lock, so that the next sync says something.
+
+        A failed sync leaves pages that pass for clean though they are not on the disk; another process, or this one
+        in a retry, would sync them with success.
+        """
+        with refusals("writing again to", self.path):
+            write_all(self._current(), line.data + b"\n", line.offset)
+
     def sync(self) -> None:
         """Push what was appended to the disk.
 
@@ -140,9 +149,9 @@ class LineFile:
             return
         try:
             getattr(os, "fdatasync", os.fsync)(file.number)
-            if not self._name_is_synced:  # whoever made the file may have died before its name was on the disk
+            if not file.name_is_synced:  # whoever made the file may have died before its name was on the disk
                 sync_folder(self.path.parent)
-                self._name_is_synced = True
+                file.name_is_synced = True
         except OSError as error:
             raise UncertainWriteError(
                 f"{self.path} was written, but the disk did not confirm it ({os.strerror(error.errno or 0)}). "
@@ -164,7 +173,6 @@ class LineFile:
         """A descriptor of the file that has the path now; it may have been rotated since we opened it."""
         if self._open is not None and self._is_still(self._open.number):
             return self._open.number
-        self._name_is_synced = False
         self._open = _Descriptor(open_plain(self.path, os.O_RDWR | os.O_CREAT))
         return self._open.number
 

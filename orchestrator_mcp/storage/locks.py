@@ -94,8 +94,8 @@ class FolderLock:
 
     def _drop(self) -> None:
         if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+            fd, self._fd = self._fd, None  # forgotten first: a close that fails has closed all the same
+            os.close(fd)
 
     def _wait(self, fd: int, until: float) -> None:
         pause = FIRST_WAIT

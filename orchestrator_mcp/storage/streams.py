@@ -20,7 +20,8 @@ from orchestrator_mcp.errors import (
     UncertainWriteError,
 )
 
-from .lines import LineFile, encode_line, parse_object, read_lines
+from .files import refusals
+from .lines import Line, LineFile, encode_line, parse_object, read_lines
 from .locks import FolderLock
 
 R = TypeVar("R", bound=BaseModel)
@@ -74,6 +75,7 @@ class _Seen:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._growing = threading.Lock()  # threads read before they hold the folder's lock
         self._forget(None)
 
     def _forget(self, inode: int | None) -> None:
@@ -84,10 +86,14 @@ class _Seen:
 
     def grow(self) -> None:
         """Take in what was appended since; a file that was replaced is read again from its start."""
-        try:
-            info = os.stat(self._path, follow_symlinks=False)
-        except FileNotFoundError:
-            return
+        with self._growing, refusals("looking at", self._path):
+            try:
+                info = os.stat(self._path, follow_symlinks=False)
+            except FileNotFoundError:
+                return
+            self._take_in(info)
+
+    def _take_in(self, info: os.stat_result) -> None:
         if info.st_ino != self._inode or info.st_size < self._offset:
             self._forget(info.st_ino)
         for line in read_lines(self._path, self._offset):
@@ -95,9 +101,15 @@ class _Seen:
             self._offset = line.offset + len(line.data) + 1
 
     def of_request(self, request: str) -> dict[str, Any] | None:
-        return self._at(self._by_request.get(request))
+        return _parsed(self.line_of_request(request))
 
     def newest(self, record_id: str) -> dict[str, Any] | None:
+        return _parsed(self.newest_line(record_id))
+
+    def line_of_request(self, request: str) -> Line | None:
+        return self._at(self._by_request.get(request))
+
+    def newest_line(self, record_id: str) -> Line | None:
         return self._at(self._newest.get(record_id))
 
     def _note(self, offset: int, value: dict[str, Any]) -> None:
@@ -106,9 +118,12 @@ class _Seen:
         if isinstance(value.get("id"), str):
             self._newest[value["id"]] = offset
 
-    def _at(self, offset: int | None) -> dict[str, Any] | None:
-        line = None if offset is None else next(read_lines(self._path, offset), None)
-        return None if line is None else parse_object(line.data)
+    def _at(self, offset: int | None) -> Line | None:
+        return None if offset is None else next(read_lines(self._path, offset), None)
+
+
+def _parsed(line: Line | None) -> dict[str, Any] | None:
+    return None if line is None else parse_object(line.data)
 
 
 class Stream(Generic[R]):
@@ -186,10 +201,10 @@ class Stream(Generic[R]):
             newest = self._seen.newest(record_id)
             old = None if newest is None else self._stored(newest)
             if old is not None and self._is_repeated(request, record_id):
-                return old
+                return self._confirmed(old, record_id)
             new = change(old)
             if old is not None and _without_request(new) == _without_request(old):
-                return old
+                return self._confirmed(old, record_id)
             value = self._fields(new) | {"rev": 1 if old is None else getattr(old, "rev", 1) + 1}
             if request is not None:
                 value["request_id"] = request
@@ -227,7 +242,22 @@ class Stream(Generic[R]):
                     f"Request id {request} was already used for record {earlier.get('id')} with other content. "
                     "Use a new request id for new content."
                 )
+            else:
+                self._write_again(self._seen.line_of_request(request))
         return earlier
+
+    def _confirmed(self, stored: R, record_id: str) -> R:
+        """What an earlier attempt stored and perhaps did not live, or did not manage, to sync."""
+        if self._durable:
+            with self._lock.held():
+                self._take_in_all()
+                self._write_again(self._seen.newest_line(record_id))
+            self._acknowledge()
+        return stored
+
+    def _write_again(self, line: Line | None) -> None:
+        if self._durable and line is not None:
+            self._file.rewrite_locked(line)
 
     def _take_in_all(self) -> None:
         """Under the lock. A dead writer's last line may lack no more than its newline: healed first, it is seen."""

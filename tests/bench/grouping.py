@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from orchestrator_mcp.analysis.canonical import canonical  # noqa: E402
-from orchestrator_mcp.analysis.grouping import Entry, Tables, assign, candidates, place  # noqa: E402
+from orchestrator_mcp.analysis.canonical import canonical
+from orchestrator_mcp.analysis.grouping import Entry, Tables, assign, candidates, place
 
 Row = dict[str, Any]
 Rows = list[Row]

@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "analysis")]
 
-from planted_secrets import clean, planted  # noqa: E402
-from test_redaction import CONTEXTS, MARKER, hide, is_hidden, real_texts  # noqa: E402
+from planted_secrets import clean, planted
+from test_redaction import CONTEXTS, MARKER, hide, is_hidden, real_texts
 
 TRIVIAL = re.compile("password")
 RECORDS = (
