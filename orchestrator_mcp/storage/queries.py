@@ -215,12 +215,13 @@ def newest(db: sqlite3.Connection, keys: list[int], span: Span, limit: int) -> l
     """
     where, values = _where(span, None)
     latest = db.execute(
-        f"SELECT key FROM tallies WHERE key IN {_LISTED} GROUP BY key ORDER BY MAX(last) DESC, key LIMIT ?",
+        "SELECT value, (SELECT MAX(ts) FROM entries WHERE key = value) AS seen FROM json_each(?)"
+        " ORDER BY seen DESC, value LIMIT ?",
         (json.dumps(keys), limit if span == (None, None) else -1),
     ).fetchall()
     rows = [
         row
-        for (key,) in latest
+        for key, _ in latest
         for row in db.execute(
             "SELECT ts, record, entries.offset, path, stream FROM entries JOIN files ON files.id = entries.file"
             f" WHERE key = ? AND hit AND {where} ORDER BY ts DESC, record DESC LIMIT ?",
@@ -234,13 +235,7 @@ def newest(db: sqlite3.Connection, keys: list[int], span: Span, limit: int) -> l
 
 def newest_other(db: sqlite3.Connection, keys: list[int], record: str) -> Located | None:
     """The newest line of some keys that is not of this record."""
-    row = db.execute(
-        "SELECT files.path, files.stream, entries.record, entries.offset FROM entries"
-        f" JOIN files ON files.id = entries.file WHERE key IN {_LISTED} AND entries.record <> ?"
-        " ORDER BY ts DESC LIMIT 1",
-        (json.dumps(keys), record),
-    ).fetchone()
-    return None if row is None else _read(*row)
+    return next((line for line in newest(db, keys, (None, None), 2) if line.record != record), None)
 
 
 def _read(path: bytes, stream: str, record: str, offset: int) -> Located | None:
