@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from orchestrator_mcp.errors import StateConflictError
 
 from .files import make_folder, refusals, sync_folder
 from .ids import new_id
+
+ABANDONED = 24 * 3600.0
+"""Seconds after which a staging folder is nobody's any more."""
 
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
@@ -45,3 +49,11 @@ def arrive(stage: Path, target: Path) -> None:
             raise
         sync_folder(target.parent)
         sync_folder(stage.parent)
+
+
+def sweep_abandoned(tmp: Path) -> None:
+    """Remove what builders who were killed left behind. Nobody builds for a day, so no lock is needed."""
+    with contextlib.suppress(OSError):
+        for stage in list(tmp.iterdir()):
+            if time.time() - stage.lstat().st_mtime > ABANDONED and not stage.is_symlink():
+                shutil.rmtree(stage, ignore_errors=True)

@@ -85,7 +85,8 @@ class SessionManager:
 
     def exists(self, session_id: str) -> bool:
         folder = self._folder(session_id)
-        return folder.is_dir() and not folder.is_symlink()
+        with refusals("looking at", folder):
+            return folder.is_dir() and not folder.is_symlink()
 
     def read(self, session_id: str) -> Session:
         """A session's own description.

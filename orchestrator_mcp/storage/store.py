@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from orchestrator_mcp.errors import ForeignStoreError, OrchestratorError, UnsafePathError
 from orchestrator_mcp.records.session import FORMAT, StoreMeta
 
-from .files import FILE_MODE, is_staged, make_folder, read_small, replace_file
+from .files import FILE_MODE, is_staged, make_folder, read_small, refusals, replace_file
 from .ids import new_id
 from .lines import encode_line
 from .locks import FolderLock
@@ -34,7 +34,9 @@ def read_meta(paths: OrchestratorPaths) -> StoreMeta | None:
     Raises:
         ForeignStoreError: if names of ours are taken by another tool.
     """
-    if paths.orchestrator_dir.is_symlink():
+    with refusals("looking at", paths.orchestrator_dir):
+        is_link = paths.orchestrator_dir.is_symlink()
+    if is_link:
         raise UnsafePathError(f"{paths.orchestrator_dir} is a symbolic link, and links are not followed. Remove it.")
     data = read_small(paths.meta_file())
     if data is None:
@@ -52,8 +54,17 @@ def read_meta(paths: OrchestratorPaths) -> StoreMeta | None:
 
 
 def _taken_names(folder: Path) -> list[str]:
-    there = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    return sorted(there & set(OUR_NAMES) - _UNFINISHED)
+    return sorted(_names_in(folder) & set(OUR_NAMES) - _UNFINISHED)
+
+
+def _neighbours(folder: Path) -> set[str]:
+    """What another tool keeps in the folder; what a killed process of ours left there is none of it."""
+    return {name for name in _names_in(folder) - set(OUR_NAMES) - _UNFINISHED if not is_staged(name)}
+
+
+def _names_in(folder: Path) -> set[str]:
+    with refusals("listing", folder):
+        return set(os.listdir(folder)) if folder.is_dir() else set()
 
 
 def _refuse_foreign(folder: Path, taken: list[str]) -> None:
@@ -87,10 +98,11 @@ def open_store(paths: OrchestratorPaths, lock: FolderLock, now: datetime) -> Sto
 def _keep_private(paths: OrchestratorPaths) -> None:
     """A store that came with a clone is readable by all, and may have lost its `.gitignore`."""
     folder = paths.orchestrator_dir
-    if set(os.listdir(folder)) - set(OUR_NAMES) - _UNFINISHED:
+    if _neighbours(folder):
         return  # another tool lives here too: its folder, its modes
-    if folder.stat().st_mode & 0o077:
-        os.chmod(folder, stat.S_IRWXU)
+    with refusals("making private", folder):
+        if folder.stat().st_mode & 0o077:
+            os.chmod(folder, stat.S_IRWXU)
     if not os.path.lexists(folder / ".gitignore"):
         replace_file(folder / ".gitignore", _IGNORE_ALL)
 
@@ -98,9 +110,8 @@ def _keep_private(paths: OrchestratorPaths) -> None:
 def _make(paths: OrchestratorPaths, now: datetime) -> StoreMeta:
     """Lay out a new store. `meta.json` comes last: a folder without it is not yet ours."""
     ignore = paths.orchestrator_dir / ".gitignore"
-    there = {entry.name for entry in paths.orchestrator_dir.iterdir()}
-    neighbours = {name for name in there - _UNFINISHED if not is_staged(name)}
-    wanted = b"".join(b"/%s\n" % name.encode() for name in OUR_NAMES) if neighbours else _IGNORE_ALL
+    ours = b"".join(b"/%s\n" % name.encode() for name in OUR_NAMES)
+    wanted = ours if _neighbours(paths.orchestrator_dir) else _IGNORE_ALL
     existing = read_small(ignore)
     if existing is None:
         replace_file(ignore, wanted)

@@ -15,6 +15,7 @@ from orchestrator_mcp.records.base import OUR_OWN_FIELDS, Model
 from orchestrator_mcp.records.session import StoreMeta
 from orchestrator_mcp.records.streams import BY_MODEL, STREAMS
 
+from .arrival import sweep_abandoned
 from .files import make_folder, replace_file
 from .index import DATABASE, Digester, Index, Source
 from .legacy import LegacyFiles
@@ -111,6 +112,7 @@ class Workspace:
         meta = open_store(self.paths, self.locks.of(self.paths.orchestrator_dir), self.now())
         if not self._recovered:
             self._recovered = True
+            sweep_abandoned(self.paths.tmp_dir())
             for warning in recover(self.paths, self.locks):
                 print(f"orchestrator-mcp: {warning}", file=sys.stderr)  # noqa: T201  no result to put it in
         return meta

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -69,6 +70,15 @@ class NoLock(FolderLock):
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         yield
+
+
+class Slow(LineFile):
+    """Changes nothing but the time between looking for the end and writing there: what has no lock then shows it."""
+
+    def _healed_end(self, fd: int) -> int:
+        end = super()._healed_end(fd)
+        time.sleep(1e-4)
+        return end
 
 
 class NoThreadLock(FolderLock):
@@ -259,7 +269,7 @@ SYNCS_AGAIN_ONLY = replace(REAL, name="a sync after a failed one is believed", l
 MUTANTS = {
     kit.name: kit
     for kit in (
-        replace(REAL, name="no lock", lock=NoLock),
+        replace(REAL, name="no lock", lock=NoLock, line_file=Slow),
         replace(REAL, name="no lock between threads", lock=NoThreadLock),
         replace(REAL, name="no look whether the lock file is still there", lock=NoInodeCheck),
         replace(REAL, name="lock kept over a fork", lock=KeptOverFork),

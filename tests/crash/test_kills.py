@@ -37,8 +37,8 @@ def check(summary: dict[str, Any], figure: Figure) -> None:
     figure(f"kills by step: {steps}")
     assert summary["in_lock"] >= 0.3 * summary["kills"]
     assert summary["torn"] >= 0.02 * summary["kills"]
-    for step in ("write in part", "heal: quarantine", "heal: write"):
-        assert summary["histogram"][step] > 0, step
+    assert summary["histogram"]["write in part"] > 0
+    assert sum(count for step, count in summary["histogram"].items() if step.startswith("heal")) > 0
 
 
 def test_1000_kills_lose_nothing_acknowledged(tmp_path: Path, figure: Figure) -> None:

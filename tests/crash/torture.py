@@ -38,7 +38,8 @@ IN_LOCK = {
     "lock taken", "look at file", "read tail", "heal: read", "heal: quarantine", "heal: write", "write",
     "write in part", "written", "unlock",
 }  # fmt: skip
-VICTIMS = (*STEPS, *sorted(IN_LOCK), "heal: quarantine", "heal: write", "write in part", "write in part")
+HEALING = ("heal: read", "heal: quarantine", "heal: write")
+VICTIMS = (*STEPS, *sorted(IN_LOCK) * 2, *HEALING * 3, *["write in part"] * 5)
 SIZES = (20, 300, 300, 2_000, 9_000)
 
 
@@ -52,7 +53,7 @@ class Writer:
         self.locked = False
         weights = [5 if step in IN_LOCK else 1 for step in STEPS]
         self.victim = self.rng.choices(STEPS, weights)[0] if self.rng.random() < 0.8 else ""
-        self.countdown = self.rng.randint(1, 3)
+        self.countdown = 1 if self.victim in HEALING else self.rng.randint(1, 3)
 
     def at(self, step: str) -> bool:
         """Note a step; returns whether the writer is to die in it."""
@@ -69,7 +70,7 @@ class Writer:
     def live(self, first: dict[str, Any] | None) -> None:
         """Append for ever; `first` is what the writer before had sent and not seen acknowledged."""
         self._watch()
-        append = self._append_lines() if self.number % 2 else self._append_requests(first)
+        append = self._append_lines() if self.number % 4 else self._append_requests(first)
         for _ in append:
             pass
 

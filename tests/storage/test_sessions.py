@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from projects import Project
 from racers import race
 from stores import failure, open_workspace
 
@@ -337,3 +338,15 @@ def test_every_error_is_one_of_ours(tmp_path: Path) -> None:
     for act in (agent(tmp_path).session_id, open_workspace(tmp_path).store):
         with pytest.raises(OrchestratorError):
             act()
+
+
+def test_what_killed_builders_left_is_swept_after_a_day(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.agent().session_id()
+    old, fresh = (tmp_path / ".orchestrator" / "tmp" / name for name in ("old", "fresh"))
+    for stage in (old, fresh):
+        stage.mkdir()
+        (stage / "meta.json").write_text("{}")
+    os.utime(old, (0, 0))
+    project.agent().session_id()
+    assert (old.exists(), fresh.exists()) == (False, True)
