@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import anyio.to_thread
-import mcp_types as wire
+from mcp import types as wire
 from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError

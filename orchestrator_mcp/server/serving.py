@@ -1,6 +1,7 @@
 """How do messages reach the SDK and answers the wire, until the last answer is given?"""
 
 import asyncio
+import gc
 import math
 from collections import Counter
 from contextlib import suppress
@@ -11,12 +12,11 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp.server import Server
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
+from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 from pydantic import ValidationError
 
 from .guard import INTERNAL_ERROR, INVALID_REQUEST, Refusal
 from .life import GRACE
-from .startup import resume_collector
 from .stdio import Message, Wire
 
 _LAST_ANSWERS = GRACE * 2 / 3
@@ -37,7 +37,7 @@ async def serve(server: MCPServer[Any], wire: Wire) -> None:
 
     wire.on_arrival(wake)
     loop.call_soon(exchange.deliver)
-    loop.call_later(_STARTED, resume_collector)
+    loop.call_later(_STARTED, _resume_collector)
     lowlevel = _lowlevel(server)
     async with anyio.create_task_group() as group:
         group.start_soon(exchange.answer, from_server)
@@ -108,3 +108,9 @@ def _line(message: JSONRPCMessage) -> bytes:
         return message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
     except (ValueError, TypeError, RecursionError):  # whatever slipped through costs this answer only
         return Refusal(INTERNAL_ERROR, "The answer cannot be written as JSON.", getattr(message, "id", None)).line()
+
+
+def _resume_collector() -> None:
+    """Collect again, and never look again at what start-up made."""
+    gc.freeze()
+    gc.enable()

@@ -30,12 +30,6 @@ def run_stdio(build: Callable[[], "MCPServer[Any]"]) -> int:
     return wire.life.exit_code or 0
 
 
-def resume_collector() -> None:
-    """Collect again, and never look again at what start-up made."""
-    gc.freeze()
-    gc.enable()
-
-
 @contextmanager
 def light_imports() -> Iterator[None]:
     """Build pydantic models and adapters on first use: of the SDK's hundreds a session meets a dozen.

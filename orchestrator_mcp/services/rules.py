@@ -1,12 +1,14 @@
 """Suggesting rules: drafts with their evidence, for a person to decide about."""
 
+import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from orchestrator_mcp.analysis import rules as drafting
 from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.analysis.sanitize import clip, single_line
+from orchestrator_mcp.errors import StateConflictError
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.base import FORGOTTEN, format_time
 from orchestrator_mcp.records.fields import Level, Severity
@@ -33,6 +35,7 @@ from .patterns import (
 REPORT = "skill_update_suggestions.md"
 QUOTE_LENGTH = 160
 ENTRIES_READ = 50
+ATTEMPTS = 5
 
 _HISTORY = (None, None)
 _NOT_RULES = {PatternKind.LEARNING}
@@ -61,16 +64,7 @@ def suggest_rules(
     chosen = check_category(category) if category else None
     start = page_start(cursor)
     workspace.touch()
-    with workspace.index().open() as db:
-        found = ranked(
-            [one for one in find_patterns(db, _HISTORY, chosen, min_frequency) if one.kind not in _NOT_RULES]
-        )
-        of_sessions = len(workspace.sessions.list_sessions())
-        drafts = [draft for one in found if (draft := _draft(workspace, db, one, of_sessions))]
-        total = queries.totals(db, _HISTORY).entries
-    saved = [one._replace(suggestion=_save(workspace, one.suggestion)) for one in drafts]
-    if workspace.meta is not None:
-        workspace.write_report(REPORT, drafting.report(saved, total, format_time(workspace.now())))
+    saved = _drafted(workspace, chosen, min_frequency)
     return RulesSuggested(
         suggestions=[_view(one.suggestion) for one in saved[start : start + limit]],
         report=f".orchestrator/reports/{REPORT}" if workspace.meta is not None else None,
@@ -78,6 +72,29 @@ def suggest_rules(
         next_cursor=f"p{start + limit}" if start + limit < len(saved) else None,
         legacy_detected=workspace.legacy.detected(),
     )
+
+
+def _drafted(workspace: Workspace, category: str | None, min_frequency: int) -> list[Drafted]:
+    """Draft and save; drafts whose texts were forgotten meanwhile are made again from what is left."""
+    for _ in range(ATTEMPTS - 1):
+        with contextlib.suppress(StateConflictError):
+            return _drafted_once(workspace, category, min_frequency)
+    return _drafted_once(workspace, category, min_frequency)
+
+
+def _drafted_once(workspace: Workspace, category: str | None, min_frequency: int) -> list[Drafted]:
+    still = workspace.unless_erased()
+    with workspace.index().open() as db:
+        found = ranked(
+            [one for one in find_patterns(db, _HISTORY, category, min_frequency) if one.kind not in _NOT_RULES]
+        )
+        of_sessions = len(workspace.sessions.list_sessions())
+        drafts = [draft for one in found if (draft := _draft(workspace, db, one, of_sessions))]
+        total = queries.totals(db, _HISTORY).entries
+    saved = [one._replace(suggestion=_save(workspace, one.suggestion, still)) for one in drafts]
+    if workspace.meta is not None:
+        workspace.write_report(REPORT, drafting.report(saved, total, format_time(workspace.now())), still)
+    return saved
 
 
 def open_suggestions(workspace: Workspace) -> RulesSuggested:
@@ -121,7 +138,7 @@ def _draft(workspace: Workspace, db: sqlite3.Connection, found: Found, of_sessio
     return Drafted(suggestion, severity_of(found), quotes)
 
 
-def _save(workspace: Workspace, suggestion: Suggestion) -> Suggestion:
+def _save(workspace: Workspace, suggestion: Suggestion, still: Callable[[], None]) -> Suggestion:
     """Save a draft, or its newer version; what did not change is not written again."""
 
     def newer(old: Suggestion | None) -> Suggestion:
@@ -130,7 +147,7 @@ def _save(workspace: Workspace, suggestion: Suggestion) -> Suggestion:
         kept = {"rev": old.rev, "timestamp": old.timestamp, "session_id": old.session_id}
         return old if suggestion.model_copy(update=kept) == old else suggestion
 
-    return workspace.stream(Suggestion).put(suggestion.id, newer)
+    return workspace.stream(Suggestion).put(suggestion.id, newer, still=still)
 
 
 def _view(one: Suggestion) -> SuggestionView:

@@ -21,6 +21,7 @@ from orchestrator_mcp.errors import (
 )
 
 from .files import is_staged, read_small, replace_file
+from .ids import new_id
 from .index import unlink_database
 from .lines import encode_line, parse_object
 from .locks import FolderLock, Locks
@@ -123,6 +124,9 @@ def _pass(paths: OrchestratorPaths, locks: Locks, change: Change) -> Erased:
                     done.files.add(path)
         _remove_reports(paths, change, done)
         _remove_cache(paths, done)
+        # Whoever read a text before, and is about to write what was drawn from it, finds another mark and reads again.
+        if done.files:
+            replace_file(paths.erasure_mark(), new_id().encode())
     return done
 
 

@@ -140,6 +140,9 @@ class OrchestratorPaths:
     def secrets_dir(self) -> Path:
         return self.orchestrator_dir / "secrets"
 
+    def erasure_mark(self) -> Path:
+        return self.orchestrator_dir / ".erased"
+
     def migration_marker(self) -> Path:
         return self.orchestrator_dir / ".migration_complete"
 

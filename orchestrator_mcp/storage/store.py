@@ -21,7 +21,7 @@ from .paths import OrchestratorPaths
 
 OUR_NAMES = (
     "meta.json", "current", "config.yaml", "lock", "sync.jsonl", "sessions", "rules", "archive", "reports",
-    "cache", "tmp", "migration_backup", "prd", "secrets", ".migration_complete",
+    "cache", "tmp", "migration_backup", "prd", "secrets", ".migration_complete", ".erased",
 )  # fmt: skip
 _UNFINISHED = {"lock", ".gitignore"}  # what a store killed while being made may consist of
 _IGNORE_ALL = b"*\n"

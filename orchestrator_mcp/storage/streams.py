@@ -183,7 +183,14 @@ class Stream(Generic[R]):
 
         return self.put(record_id, change_existing, request_id=request_id)
 
-    def put(self, record_id: str, change: Callable[[R | None], R], *, request_id: str | None = None) -> R:
+    def put(
+        self,
+        record_id: str,
+        change: Callable[[R | None], R],
+        *,
+        request_id: str | None = None,
+        still: Callable[[], None] = lambda: None,
+    ) -> R:
         """Append the next version of a record, or its first.
 
         Args:
@@ -191,6 +198,7 @@ class Stream(Generic[R]):
             change: given the newest version, or None, makes the next. It may be asked again if another process was
                 faster: all the thinking is done before the lock is taken.
             request_id: of a call that may be repeated. Repeated, it changes nothing and gives the newest version.
+            still: asked under the lock, raises if what the change was drawn from is no longer so.
 
         Raises:
             StateConflictError: if that request id was used for another record.
@@ -211,6 +219,7 @@ class Stream(Generic[R]):
             data = encode_line(value)
             with self._lock.held():
                 self._take_in_all()
+                still()
                 if self._seen.newest(record_id) == newest and not self._is_repeated(request, record_id):
                     self._file.append_locked(data)
                     break

@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from orchestrator_mcp.errors import NotFoundError, OrchestratorError, ReadOnlyError
+from orchestrator_mcp.errors import NotFoundError, OrchestratorError, ReadOnlyError, StateConflictError
 from orchestrator_mcp.records.base import OUR_OWN_FIELDS, Model
 from orchestrator_mcp.records.session import StoreMeta
 from orchestrator_mcp.records.streams import BY_MODEL, STREAMS
 
 from .arrival import sweep_abandoned
-from .files import make_folder, replace_file
+from .files import make_folder, read_small, replace_file
 from .index import DATABASE, Digester, Index, Source
 from .legacy import LegacyFiles
 from .locks import Locks
@@ -188,12 +188,27 @@ class Workspace:
         self._index.refresh([Source(self._path_of(model, None), spec.name, self.session_id())])
         return self._index
 
-    def write_report(self, name: str, text: str) -> None:
-        """Write a derived file. It can be deleted at any time and is written anew."""
+    def write_report(self, name: str, text: str, still: Callable[[], None] = lambda: None) -> None:
+        """Write a derived file, unless `still` raises. It can be deleted at any time and is written anew."""
         self.store()
         path = self.paths.reports_dir() / name
         make_folder(path.parent)
-        replace_file(path, text.encode("utf-8", "replace"))
+        with self.locks.of(self.paths.orchestrator_dir).held():
+            still()
+            replace_file(path, text.encode("utf-8", "replace"))
+
+    def unless_erased(self) -> Callable[[], None]:
+        """A question to ask, under the store lock, before writing what is drawn from texts that were read since now.
+
+        It raises StateConflictError if something was forgotten in between: the texts must be read again.
+        """
+        mark = read_small(self.paths.erasure_mark())
+
+        def still() -> None:
+            if read_small(self.paths.erasure_mark()) != mark:
+                raise StateConflictError("A record was forgotten meanwhile, so nothing was written. Try again.")
+
+        return still
 
     def key(self) -> bytes:
         """The store's own random key, for tags and hashes that nobody outside can guess. Made on first use."""

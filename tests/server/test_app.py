@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 import pytest
 from fakes import FakeWorkspace, echo, fake_server
 from mcp import Client, MCPError
-from mcp_types import (
+from mcp.types import (
     CallToolResult,
     RequestParamsMeta,
     ResourceTemplateReference,

@@ -5,8 +5,8 @@ import json
 from typing import Any, NoReturn
 
 import anyio
-import mcp_types as wire
 import pytest
+from mcp import types as wire
 from pydantic import BaseModel
 
 from orchestrator_mcp.server.app import build_server

@@ -243,7 +243,7 @@ def test_a_migrations_backup_loses_it_and_its_bookkeeping_stays(project: Project
     assert any("originals" in name for name in result.files)
     assert any("rollback" in warning for warning in result.warnings)
     changed = {name.split("/")[-1] for name, data in project.files().items() if before.get(name) != data}
-    assert changed - {"lock"} == {"process.jsonl", ".workflow_process_feedback.jsonl"}
+    assert changed - {"lock", ".erased"} == {"process.jsonl", ".workflow_process_feedback.jsonl"}
     with pytest.raises(MigrationError, match="not what was stored"):
         rollback(project.person())
 
