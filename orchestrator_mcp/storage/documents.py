@@ -29,6 +29,19 @@ def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, value
 
 
+def write_inside(root: Path, path: Path, text: str) -> Path:
+    """Write a text file that lies inside a folder; returns where.
+
+    Raises:
+        InvalidInputError: if it would lie outside, or in a folder that is not there.
+    """
+    target = (root / path).resolve()
+    if not target.is_relative_to(root.resolve()) or not target.parent.is_dir():
+        raise InvalidInputError(f"{path} is not in a folder of {root}. Name a file inside the project.")
+    replace_file(target, text.encode("utf-8", "replace"))
+    return target
+
+
 def write_objects(path: Path, values: Iterable[dict[str, Any]]) -> None:
     """Write one JSON object a line, replacing the file whole."""
     replace_file(path.absolute(), b"".join(map(encode_line, values)))

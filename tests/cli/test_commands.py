@@ -230,3 +230,17 @@ def test_control_sequences_of_a_record_never_reach_the_terminal(tmp_path: Path) 
     )
     for words in (("failure", "list"), ("failure", "search", "boom"), ("review", "--all", "--min-frequency", "2")):
         assert not set(done(tmp_path, *words)) & set("\x1b\x07\x9b\u202e")
+
+
+def test_a_review_is_written_where_it_was_asked_and_nowhere_else(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    (root / "docs").mkdir(parents=True)
+    for _ in range(3):
+        done(root, "session", "new")
+        done(root, *LOG)
+    shown = done(root, "review", "--output", "docs/review.txt", "--root", str(root))
+    assert (root / "docs" / "review.txt").read_text() == shown
+    for outside in ("../review.txt", str(tmp_path / "review.txt"), "nowhere/review.txt"):
+        result = run(root, "review", "--output", outside, "--root", str(root))
+        assert (result.returncode, "Name a file inside the project" in result.stderr) == (1, True)
+    assert [path.name for path in tmp_path.iterdir() if path.name == "review.txt"] == []
