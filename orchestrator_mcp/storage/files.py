@@ -67,6 +67,16 @@ def open_plain(path: Path, flags: int) -> int:
     raise UnsafePathError(f"{path} {what}, so it is left alone. Move it away and try again.")
 
 
+def is_at(fd: int, path: Path) -> bool:
+    """Whether an open file still has this path; it may have been removed or replaced since."""
+    mine = os.fstat(fd)
+    try:
+        there = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+
+
 def make_folder(path: Path) -> None:
     """Create a private folder, and its missing parents below an existing one; a new name is durable at once."""
     with refusals("creating", path):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, UncertainWriteError
 from orchestrator_mcp.records.base import MAX_RECORD_BYTES, format_time
 
-from .files import open_plain, refusals, sync_folder, write_all
+from .files import is_at, open_plain, refusals, sync_folder, write_all
 from .locks import FolderLock
 
 _CHUNK = 1 << 20
@@ -177,12 +177,7 @@ class LineFile:
         return self._open.number
 
     def _is_still(self, fd: int) -> bool:
-        mine = os.fstat(fd)
-        try:
-            there = os.stat(self.path, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+        return is_at(fd, self.path)
 
     def _healed_end(self, fd: int) -> int:
         end = os.fstat(fd).st_size

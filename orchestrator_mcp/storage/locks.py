@@ -12,7 +12,7 @@ from filelock import lock_descriptor, unlock_descriptor
 
 from orchestrator_mcp.errors import WorkspaceBusyError
 
-from .files import open_plain, refusals
+from .files import is_at, open_plain, refusals
 
 FIRST_WAIT = 50e-6
 LONGEST_WAIT = 1e-3
@@ -107,12 +107,7 @@ class FolderLock:
 
     def _is_still(self, fd: int) -> bool:
         """Whether the locked file still has our path; a lock on a removed file excludes nobody."""
-        mine = os.fstat(fd)
-        try:
-            there = os.stat(self.path, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+        return is_at(fd, self.path)
 
     def _busy(self) -> WorkspaceBusyError:
         return WorkspaceBusyError(
