@@ -13,7 +13,7 @@ from orchestrator_mcp.errors import OrchestratorError, UnsafePathError
 from orchestrator_mcp.records.legacy import FAMILIAR, LEGACY_FILES, LegacyFile, LegacyKind
 
 from .files import open_plain, read_small, refusals
-from .index import Source
+from .intake import Source
 from .lines import parse_object
 
 _LARGEST_STATE = 64 << 20

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .index import writing
+from .intake import writing
 from .lines import parse_object, read_lines
 
 Span = tuple[int | None, int | None]

@@ -17,7 +17,8 @@ from orchestrator_mcp.records.streams import BY_MODEL, STREAMS
 
 from .arrival import sweep_abandoned
 from .files import make_folder, read_small, replace_file
-from .index import DATABASE, Digester, Index, Source
+from .index import DATABASE, Index
+from .intake import Digester, Source
 from .legacy import LegacyFiles
 from .locks import Locks
 from .migration import recover

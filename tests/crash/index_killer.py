@@ -11,9 +11,9 @@ sys.path[:0] = [str(Path(__file__).parents[1] / "storage"), str(Path(__file__).p
 
 from stores import open_workspace
 
-from orchestrator_mcp.storage import index
+from orchestrator_mcp.storage import index, intake
 
-index._BATCH = 10
+intake._BATCH = 10
 TABLES = ("keys", "names", "entries", "tallies", "files")
 
 

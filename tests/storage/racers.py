@@ -18,7 +18,8 @@ from stores import digest, failure, failures, open_workspace
 
 from orchestrator_mcp.errors import OrchestratorError
 from orchestrator_mcp.records.failure import Failure
-from orchestrator_mcp.storage.index import Index, Source
+from orchestrator_mcp.storage.index import Index
+from orchestrator_mcp.storage.intake import Source
 from orchestrator_mcp.storage.locks import FolderLock
 
 Verb = Callable[[int, Path, list[str]], Any]

@@ -16,7 +16,8 @@ from orchestrator_mcp.analysis.digests import digest as real_digest
 from orchestrator_mcp.errors import StorageError, UnsafePathError
 from orchestrator_mcp.records.digest import Digest
 from orchestrator_mcp.storage import queries
-from orchestrator_mcp.storage.index import DATABASE, Digester, Index, Source
+from orchestrator_mcp.storage.index import DATABASE, Index
+from orchestrator_mcp.storage.intake import Digester, Source
 from orchestrator_mcp.storage.locks import FolderLock
 
 Answer = dict[str, Any]
