@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from typing import Any
 
 from orchestrator_mcp.records.base import FORGOTTEN, parse_time
@@ -12,8 +11,9 @@ from orchestrator_mcp.records.fields import Severity
 from orchestrator_mcp.records.pattern import PatternKind
 
 from .grouping import Entry, canonical_of, key_of
+from .identity import fingerprint
 
-VERSION = "2"
+VERSION = "3"
 """Raise it whenever keys or digests change: every cache is then rebuilt."""
 
 SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH)
@@ -85,7 +85,10 @@ def _event(value: dict[str, Any]) -> Iterator[Digest]:
         yield from _of_text(PatternKind.WORKFLOW_ERROR, value)
     elif event in _RESOLVED and item:
         workflow = _text(value, "workflow_id")
-        yield Digest(PatternKind.SKIPPED_ITEM, item, item, "item", _time(value), workflow, hit=_RESOLVED[event])
+        kind = PatternKind.SKIPPED_ITEM
+        yield Digest(
+            kind, item, item, "item", _time(value), workflow, hit=_RESOLVED[event], wording=fingerprint(kind, item)
+        )
 
 
 def _process(value: dict[str, Any]) -> Iterator[Digest]:
@@ -132,7 +135,7 @@ def _of_text(
     form = canonical_of(entry)
     yield Digest(
         kind,
-        key_of(form) or f"alone {value.get('id') or _hash(json.dumps(value, sort_keys=True))}",
+        key_of(form) or f"alone {value.get('id') or fingerprint(kind, json.dumps(value, sort_keys=True))}",
         form.template,
         form.kind,
         _time(value),
@@ -141,14 +144,9 @@ def _of_text(
         category,
         severity,
         1,
-        _hash(entry.context),
+        fingerprint(kind, entry.context),
         retryable,
     )
-
-
-def _hash(text: str) -> int:
-    """A 63-bit fingerprint of a text, to recognise it again without keeping it."""
-    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()) >> 1
 
 
 def _text(value: dict[str, Any], name: str) -> str | None:

@@ -5,7 +5,7 @@ whole store, likeness of multi-line outputs and of prose (`grouping_tiers`). Eac
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -25,13 +25,12 @@ from orchestrator_mcp.analysis.grouping_tiers import (
     WHOLE_STORE_KINDS,
     Embedder,
     Entry,
-    prose_vectors,
     regroup,
 )
-from orchestrator_mcp.analysis.similarity import product
+from orchestrator_mcp.analysis.retrieval import candidates
+from orchestrator_mcp.analysis.similarity import stem, words_of
 
 __all__ = [
-    "Candidate",
     "Embedder",
     "Entry",
     "Group",
@@ -42,6 +41,7 @@ __all__ = [
     "assign",
     "candidates",
     "canonical_of",
+    "cohesion",
     "common_template",
     "group",
     "key_of",
@@ -49,7 +49,7 @@ __all__ = [
     "root",
 ]
 
-FLOOR = 0.08  # likeness below which a group is not worth a question
+TELLING = 2  # words that a template must have to tell anything
 TEMPLATES = 20  # members that are looked at for a group's template
 
 
@@ -65,14 +65,6 @@ class Group:
     members: tuple[int, ...]
     joined_by: tuple[JoinedBy, ...]
     cohesion: float
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An earlier group that an entry may belong to."""
-
-    group_id: str
-    likeness: float
 
 
 def canonical_of(entry: Entry) -> Canonical:
@@ -100,22 +92,6 @@ def group(entries: Iterable[Entry | str], *, embedder: Embedder | None = None) -
         members.setdefault(group_id, []).append(number)
     whole: JoinedBy = "meaning" if embedder else "prose"
     return [_group(group_id, numbers, texts, whole) for group_id, numbers in members.items()]
-
-
-def candidates(
-    entry: Entry | str, known: Mapping[str, Sequence[Entry]], *, limit: int = 5, floor: float = FLOOR
-) -> list[Candidate]:
-    """The groups nearest to an entry, best first, for the calling agent to judge.
-
-    `known` holds some members of each group; the cost grows with their number, so a few of each are enough.
-    """
-    rows = [(group_id, member) for group_id, members in known.items() for member in members]
-    mine, *others = prose_vectors([_entry(entry), *(member for _, member in rows)])
-    best: dict[str, float] = {}
-    for (group_id, _), other in zip(rows, others, strict=True):
-        best[group_id] = max(best.get(group_id, 0.0), product(mine, other))
-    ranked = sorted(best.items(), key=lambda item: (-item[1], item[0]))
-    return [Candidate(group_id, likeness) for group_id, likeness in ranked[:limit] if likeness >= floor]
 
 
 def _entry(entry: Entry | str) -> Entry:
@@ -149,7 +125,13 @@ def _distinct(kind: Kind, entries: Sequence[Entry], texts: Sequence[Canonical]) 
 def _group(group_id: str, members: Sequence[int], texts: Sequence[Canonical], whole: JoinedBy) -> Group:
     mine = [texts[number] for number in members]
     templates = list(dict.fromkeys(text.template for text in mine))[:TEMPLATES]
-    return Group(group_id, common_template(templates), tuple(members), _tiers(mine, whole), _cohesion(mine))
+    return Group(
+        group_id,
+        common_template(templates),
+        tuple(members),
+        _tiers(mine, whole),
+        cohesion([text.tokens for text in mine]),
+    )
 
 
 def _tiers(texts: Sequence[Canonical], whole: JoinedBy) -> tuple[JoinedBy, ...]:
@@ -164,7 +146,28 @@ def _tiers(texts: Sequence[Canonical], whole: JoinedBy) -> tuple[JoinedBy, ...]:
 
 
 def common_template(templates: Sequence[str]) -> str:
-    """The words that all templates begin and end with, and what differs between them as `<*>`."""
+    """What all templates begin and end with, and what differs between them as `<*>`.
+
+    Where that says nothing, as of the same thing in different words, the words that most of them have stay.
+    """
+    common = _ends(templates)
+    if sum(word != ANY for word in common) < TELLING:
+        common = _majority(templates)
+    return " ".join(word for n, word in enumerate(common) if word != ANY or n == 0 or common[n - 1] != ANY)
+
+
+def _majority(templates: Sequence[str]) -> list[str]:
+    found_in = Counter(chain.from_iterable({stem(word) for word in words_of(template)} for template in templates))
+    words = templates[0].split()
+    kept = [word if _is_common(word, found_in, len(templates)) else ANY for word in words]
+    return kept if set(kept) - {ANY} else words
+
+
+def _is_common(word: str, found_in: Counter[str], count: int) -> bool:
+    return any(2 * found_in[stem(part)] > count for part in words_of(word))
+
+
+def _ends(templates: Sequence[str]) -> list[str]:
     common = templates[0].split()
     for template in templates[1:]:
         words = template.split()
@@ -172,7 +175,7 @@ def common_template(templates: Sequence[str]) -> str:
             common = [a if a == b else ANY for a, b in zip(common, words, strict=True)]
         else:
             common = _around(common, words)
-    return " ".join(word for n, word in enumerate(common) if word != ANY or n == 0 or common[n - 1] != ANY)
+    return common
 
 
 def _around(one: list[str], other: list[str]) -> list[str]:
@@ -182,8 +185,9 @@ def _around(one: list[str], other: list[str]) -> list[str]:
     return [*one[:head], ANY, *one[len(one) - tail :]]
 
 
-def _cohesion(texts: Sequence[Canonical]) -> float:
-    words = [set(text.tokens) - {ANY} for text in texts]
+def cohesion(texts: Sequence[Sequence[str]]) -> float:
+    """The mean share of the texts that have a word of one of them (0 … 1)."""
+    words = [set(tokens) - {ANY} for tokens in texts]
     found_in = Counter(chain.from_iterable(words))
     shares = [found_in[word] / len(texts) for mine in words for word in mine]
     return round(sum(shares) / len(shares), 3) if shares else 1.0

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from .redaction_named import NamedValue, is_secret, named_secrets, names
@@ -42,10 +43,16 @@ def _redact_field(name: str, value: Any, key: bytes) -> Any:
         case list():
             return [_redact_field(name, item, key) for item in value]
         case dict():
-            return {redact(field, key): _redact_field(_name_of(field, name, value), item, key)
+            return {_redact_name(field, key): _redact_field(_name_of(field, name, value), item, key)
                     for field, item in value.items()}  # fmt: skip
         case _:
             return value
+
+
+@lru_cache(maxsize=256)
+def _redact_name(name: str, key: bytes) -> str:
+    """The same few names come with every record."""
+    return redact(name, key)
 
 
 def _name_of(field: str, outer: str, siblings: dict[str, Any]) -> str:

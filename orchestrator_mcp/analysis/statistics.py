@@ -21,6 +21,27 @@ def wilson(k: int, n: int, z: float = Z95) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def chance_of_ratio(k: int, n: int, earlier_k: int, earlier_n: int) -> float:
+    """The two-sided p-value of `k` in `n` opportunities against `earlier_k` in `earlier_n`, were the rate the same.
+
+    Given how many there are together, `k` is then binomial (exact conditional test of two Poisson rates, Przyborowski
+    & Wilenski 1940).
+    """
+    total, share = k + earlier_k, n / (n + earlier_n)
+    chances = [_binomial(i, total, share) for i in range(total + 1)]
+    return min(1.0, 2 * min(sum(chances[: k + 1]), sum(chances[k:])))
+
+
+def discoveries(p_values: Sequence[float], q: float = 0.05) -> list[bool]:
+    """Which of many tests to believe, so that on average at most a share `q` of these is wrong.
+
+    Benjamini & Hochberg (1995).
+    """
+    ordered = sorted(p_values)
+    limit = max((p for rank, p in enumerate(ordered, 1) if p <= q * rank / len(ordered)), default=-1.0)
+    return [p <= limit for p in p_values]
+
+
 def beta_prior(counts: Sequence[tuple[int, int]]) -> tuple[float, float]:
     """A Beta prior for many rates, by the method of moments over (successes, n); Beta(1, 1) where they tell too little.
 
@@ -54,6 +75,11 @@ def chance_greater(first: tuple[float, float], second: tuple[float, float]) -> f
         total += density_first
         chance += density_first * (below - 0.5 * density_second)
     return chance / (total * below) if total * below else 0.5
+
+
+def _binomial(k: int, n: int, p: float) -> float:
+    ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return math.exp(ways + k * math.log(p) + (n - k) * math.log(1 - p))
 
 
 def _beta_density(x: float, a: float, b: float) -> float:

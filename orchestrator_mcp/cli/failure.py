@@ -44,6 +44,10 @@ def arguments(parser: Arguments) -> None:
     search.add_argument("query", help="words that stand in any text of the failure, in any case")
     _limit(search)
 
+    answer = parser.subcommand("answer", "say that a failure is the same as a candidate it was shown, or new", _answer)
+    answer.add_argument("id", help="the failure's id, or the last 6 characters of it")
+    answer.add_argument("same_as", metavar="PATTERN", help="the candidate's id, or `new` if it is none of them")
+
 
 def _limit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=20, help="how many at most (20)")
@@ -68,6 +72,10 @@ def _log(call: Call) -> object:
         is_test=args.test,
         request_id=args.request_id,
     )
+
+
+def _answer(call: Call) -> object:
+    return failures.log_failure(call.workspace(), failure_id=call.args.id, same_as=call.args.same_as)
 
 
 def _list(call: Call) -> object:

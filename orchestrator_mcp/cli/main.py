@@ -22,6 +22,7 @@ COMMANDS = (
     Command("feedback", "record feedback about a finished workflow"),
     Command("review", "what recurs: failures, errors, skipped items, learnings"),
     Command("group", "group the texts of any file of JSON lines, such as a CI log's"),
+    Command("pattern", "list, show, merge, split and ignore patterns"),
     Command("rules", "suggest rules from what recurs, and list them"),
     Command("session", "list, show, open and switch sessions"),
     Command("telemetry", "start, finish and rate agent runs; compare agents"),

@@ -7,7 +7,8 @@ class Digest(NamedTuple):
     """What the index keeps of one entry.
 
     `ts` is in microseconds since 1970, or None. `hit` is 0 for an opportunity that was not taken (an item that was
-    done, not skipped). `retryable`: the same text again at once, in the same session, is one call made twice.
+    done, not skipped). `wording` is the fingerprint of its text. `retryable`: the same text again at once, in the same
+    session, is one call made twice.
     """
 
     space: str
@@ -20,5 +21,5 @@ class Digest(NamedTuple):
     category: str | None = None
     severity: int = 1
     hit: int = 1
-    text_hash: int = 0
+    wording: int = 0
     retryable: bool = False

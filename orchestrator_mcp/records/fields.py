@@ -111,6 +111,8 @@ Command = Annotated[str, Field(description="Command that failed", max_length=LON
 ErrorText = Annotated[str, Field(description="Full error output", max_length=LONG)]
 WrongExample = Annotated[str, Field(description="Code as it was written", max_length=LONG)]
 CorrectExample = Annotated[str, Field(description="Code as it should be", max_length=LONG)]
+AnsweredFailure = Annotated[str, Field(description="Entry that same_as is about", max_length=SHORT)]
+SameAs = Annotated[str, Field(description="pattern_id of the candidate it is the same as, or new", max_length=SHORT)]
 IsTest = Annotated[bool, Field(description="A trial entry; left out of reviews")]
 RequestId = Annotated[str, Field(description="Repeat it to retry safely", max_length=SHORT)]
 Days = Annotated[int, Field(description="Look back this many days", ge=1, le=36_500)]
@@ -164,3 +166,4 @@ WouldUseAgain = Annotated[bool, Field(description="Would you use this agent for 
 AlternativeAgent = Annotated[str, Field(description="An agent that would have been better", max_length=SHORT)]
 ParentInvocationId = Annotated[str, Field(description="The run that started this one", max_length=SHORT)]
 FilesModified = Annotated[list[str], Field(description="Files the run changed", max_length=200)]
+

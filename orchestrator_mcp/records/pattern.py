@@ -25,6 +25,15 @@ class PatternState(StrEnum):
 
     NEW = "new"
     ONGOING = "ongoing"
+    IGNORED = "ignored"
+
+
+class Trend(StrEnum):
+    """Whether something comes up more or less often than in as long a time before, given how much was going on."""
+
+    RISING = "rising"
+    FALLING = "falling"
+    UNCLEAR = "unclear"
 
 
 class Rate(Model):
@@ -45,7 +54,11 @@ class Example(Model):
 
 
 class Pattern(Model):
-    """One recurring kind. `occurrences` counts entries without immediate retries; `correction` is the newest given."""
+    """One recurring kind.
+
+    `occurrences` counts entries without immediate retries; `trend` is null where there is too little to tell;
+    `cohesion` is the mean share of its wordings that have a wording's word (0 … 1); `correction` is the newest given.
+    """
 
     id: str
     kind: PatternKind
@@ -64,9 +77,10 @@ class Pattern(Model):
     rate: Rate | None
     first_seen: Timestamp | None
     last_seen: Timestamp | None
-    trend: str | None
+    trend: Trend | None
     state: PatternState
     joined_by: str
+    cohesion: float
     examples: list[Example]
     correction: str | None
     untrusted: Literal[True] = True
@@ -99,3 +113,46 @@ class PatternReview(Result):
     positives: list[str]
     next_step: str
     next_cursor: str | None = None
+
+
+class PatternLine(Model):
+    """A pattern in a list."""
+
+    id: str
+    kind: PatternKind
+    title: str
+    state: PatternState
+    occurrences: int
+    sessions: int
+    joined_by: str
+    untrusted: Literal[True] = True
+
+
+class PatternList(Result):
+    """Every pattern of the whole history."""
+
+    patterns: list[PatternLine]
+    total: int
+
+
+class PatternMember(Model):
+    """One wording of a pattern, with all entries that equal it once what varies is masked."""
+
+    id: str
+    template: str
+    example: str
+    occurrences: int
+    sessions: int
+    first_seen: Timestamp | None
+
+
+class NearMiss(Model):
+    """Another group that shares words with a pattern, and what keeps them apart. `likeness` is of 0 to 1."""
+
+    id: str
+    template: str
+    occurrences: int
+    likeness: float
+    shared: list[str]
+    only_here: list[str]
+    only_there: list[str]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from .base import Model
 from .failure import Failure
 from .feedback import ProcessFeedback, ToolFeedback
+from .pattern_decision import PatternDecision
 from .rule import Suggestion
 from .telemetry import Invocation, SuccessMetric
 from .workflow import LogEvent
@@ -32,6 +33,7 @@ STREAMS = (
     StreamSpec("process_feedback", ProcessFeedback, "feedback/process.jsonl"),
     StreamSpec("log", LogEvent, "log.jsonl", durable=True),
     StreamSpec("suggestions", Suggestion, "rules/suggestions.jsonl", in_session=False, durable=True),
+    StreamSpec("patterns", PatternDecision, "rules/patterns.jsonl", in_session=False, durable=True),
 )
 
 BY_MODEL = {spec.model: spec for spec in STREAMS}

@@ -1,32 +1,24 @@
 """Failures: logging one and hearing at once what is known about it; listing and searching."""
 
-import sqlite3
-
-from orchestrator_mcp.analysis.digests import digest, moment
-from orchestrator_mcp.analysis.identity import pattern_id
-from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY, confidence, static_words
-from orchestrator_mcp.analysis.sanitize import clip, single_line
-from orchestrator_mcp.errors import InvalidInputError, NotFoundError, OrchestratorError
+from orchestrator_mcp.errors import InvalidInputError, NotFoundError
 from orchestrator_mcp.records import fields
-from orchestrator_mcp.records.digest import Digest
-from orchestrator_mcp.records.failure import Failure, FailureList, FailureLogged, KnownPattern
-from orchestrator_mcp.records.fields import FailureType, Level, Severity
-from orchestrator_mcp.storage import queries
+from orchestrator_mcp.records.failure import Failure, FailureList, FailureLogged
+from orchestrator_mcp.records.fields import FailureType, Severity
 from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.workspace import Workspace
 
-from .patterns import check_category, correction_of
+from .answering import answer, link
+from .inputs import check_category
 
-TEMPLATE_LENGTH = 160
 ALL = 1_000_000
 
 
 def log_failure(
     workspace: Workspace,
     *,
-    context: fields.ErrorContext,
-    feedback: fields.Correction,
-    category: fields.CategoryName,
+    context: fields.ErrorContext | None = None,
+    feedback: fields.Correction | None = None,
+    category: fields.CategoryName | None = None,
     severity: fields.SeverityChoice = Severity.MEDIUM,
     type: fields.FailureTypeChoice = FailureType.MISTAKE,
     workflow_id: fields.WorkflowId | None = None,
@@ -37,22 +29,31 @@ def log_failure(
     wrong: fields.WrongExample | None = None,
     correct: fields.CorrectExample | None = None,
     is_test: fields.IsTest = False,
+    failure_id: fields.AnsweredFailure | None = None,
+    same_as: fields.SameAs | None = None,
     request_id: fields.RequestId | None = None,
 ) -> FailureLogged:
-    """Log a mistake that should not happen again, with its correction.
+    """Log a mistake that should not happen again: context, feedback and category.
 
-    Answers at once how often it was seen, in how many sessions, and the correction known for it.
+    Answers how often it was seen, and the correction known. If it offers candidates, say with failure_id and same_as
+    whether it is one of them; that adds no entry.
     """
-    said = {"context": _filled("context", context), "feedback": _filled("feedback", feedback)}
-    known_category = check_category(category)
+    if failure_id is not None or same_as is not None:
+        if failure_id is None or same_as is None or context or feedback or error:
+            raise InvalidInputError(
+                "failure_id and same_as answer about an entry that is stored: give both, and no context, feedback or "
+                'error. same_as is the pattern_id of a candidate, or "new".'
+            )
+        return link(workspace, failure_id, same_as, request_id)
     failure = Failure(
-        **said,
+        context=_filled("context", context),
+        feedback=_filled("feedback", feedback),
+        category=check_category(_filled("category", category)),
         id=new_id(),
         timestamp=workspace.now(),
         session_id=workspace.session_id(),
         request_id=request_id,
         type=type,
-        category=known_category,
         severity=severity,
         workflow_id=workflow_id,
         agent_name=agent_name,
@@ -64,84 +65,20 @@ def log_failure(
         source=workspace.settings.source,
         is_test=is_test,
     )
-    stored = workspace.stream(Failure).append(failure)
-    return _answer(workspace, stored)
+    return answer(workspace, workspace.stream(Failure).append(failure))
 
 
-def _filled(name: str, text: str) -> str:
-    if not text.strip():
-        raise InvalidInputError(f"{name} is empty. Say it in one sentence, or paste the error as printed.")
+_ASKED = {
+    "context": "Say what went wrong in one sentence, or paste the error as printed.",
+    "feedback": "Say in one sentence what to do instead.",
+    "category": f"Use one of: {', '.join(fields.CATEGORIES)}.",
+}
+
+
+def _filled(name: str, text: str | None) -> str:
+    if text is None or not text.strip():
+        raise InvalidInputError(f"{name} is {'missing' if text is None else 'empty'}. {_ASKED[name]}")
     return text
-
-
-def _answer(workspace: Workspace, failure: Failure) -> FailureLogged:
-    """What is known about a failure that is already stored: nothing here may lose it."""
-    legacy = workspace.legacy.detected()
-    if failure.is_test:
-        return FailureLogged(
-            id=failure.id, next_step="A trial entry: it is stored but never counted.", legacy_detected=legacy
-        )
-    try:
-        known = _known(workspace, failure)
-    except OrchestratorError as error:
-        return FailureLogged(
-            id=failure.id,
-            warnings=[f"Stored. What is known about it could not be looked up: {error}"],
-            legacy_detected=legacy,
-        )
-    needed = max(0, MIN_FREQUENCY - known.occurrences)
-    return FailureLogged(
-        id=failure.id,
-        pattern=known,
-        needed=needed,
-        as_of=workspace.now(),
-        next_step=_next_step(known, needed),
-        legacy_detected=legacy,
-    )
-
-
-def _known(workspace: Workspace, failure: Failure) -> KnownPattern:
-    entry = next(iter(digest("failures", failure.model_dump(mode="json"))))
-    with workspace.index_of(Failure).open() as db:
-        key = queries.find_key(db, entry.space, entry.key)
-        if key is None:
-            raise NotFoundError(f"Failure {failure.id} is stored but not in the cache yet. Ask review_patterns.")
-        return _pattern(db, key, entry, failure.id)
-
-
-def _pattern(db: sqlite3.Connection, key: int, entry: Digest, own_id: str) -> KnownPattern:
-    """What the last grouping says of a key; one that came after it is a kind of its own until the next review."""
-    group, keys = queries.group_of(db, entry.space, key) or (entry.key, [key])
-    seen = queries.known(db, keys)
-    earlier = queries.newest_other(db, keys, own_id)
-    level = confidence(seen.n, seen.sessions, static_words(entry.template))
-    return KnownPattern(
-        id=pattern_id(entry.space, group),
-        state="new" if seen.n < MIN_FREQUENCY else "ongoing",
-        occurrences=seen.n,
-        retries=seen.retries,
-        is_retry=queries.is_retry(db, own_id),
-        sessions=seen.sessions,
-        first_seen=None if seen.first is None else moment(seen.first),
-        joined_by="exact" if len(keys) == 1 else "prose",
-        template=clip(single_line(entry.template), TEMPLATE_LENGTH),
-        confidence=min(level, Level.MEDIUM, key=[*Level].index) if len(keys) > 1 else level,
-        correction=correction_of([earlier] if earlier else []),
-    )
-
-
-def _next_step(known: KnownPattern, needed: int) -> str:
-    if known.is_retry:
-        return f"The same text within two seconds: counted as a retry. Seen {_times(known.occurrences)} otherwise."
-    if needed:
-        return f"Seen {_times(known.occurrences)}; {needed} more and it is a pattern."
-    if known.sessions == 1:
-        return f"Seen {_times(known.occurrences)}, all in this session: one incident so far. Fix it before you go on."
-    return f"Seen {_times(known.occurrences)} in {known.sessions} sessions: a pattern. Ask suggest_rules for a rule."
-
-
-def _times(n: int) -> str:
-    return "for the first time" if n <= 1 else "twice" if n == 2 else f"{n} times"  # noqa: PLR2004  two is twice
 
 
 def list_failures(workspace: Workspace, *, limit: int = 20, query: str | None = None) -> FailureList:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from orchestrator_mcp.analysis import rules as drafting
 from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
-from orchestrator_mcp.analysis.sanitize import clip, single_line
 from orchestrator_mcp.errors import StateConflictError
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.base import FORGOTTEN, format_time
@@ -18,22 +17,12 @@ from orchestrator_mcp.storage import queries
 from orchestrator_mcp.storage.ids import id_of
 from orchestrator_mcp.storage.workspace import Workspace
 
-from .patterns import (
-    Found,
-    category_of,
-    check_category,
-    confidence_of,
-    find_patterns,
-    page_start,
-    priority_of,
-    ranked,
-    severity_of,
-    texts_of,
-    title_of,
-)
+from .evidence import category_of, quotation, texts_of, title_of
+from .groups import opened
+from .inputs import check_category, page_start
+from .patterns import Found, confidence_of, find_patterns, priority_of, ranked, severity_of
 
 REPORT = "skill_update_suggestions.md"
-QUOTE_LENGTH = 160
 ENTRIES_READ = 50
 ATTEMPTS = 5
 
@@ -84,13 +73,13 @@ def _drafted(workspace: Workspace, category: str | None, min_frequency: int) -> 
 
 def _drafted_once(workspace: Workspace, category: str | None, min_frequency: int) -> list[Drafted]:
     still = workspace.unless_erased()
-    with workspace.index().open() as db:
+    with opened(workspace) as view:
         found = ranked(
-            [one for one in find_patterns(db, _HISTORY, category, min_frequency) if one.kind not in _NOT_RULES]
+            [one for one in find_patterns(view, _HISTORY, category, min_frequency) if one.kind not in _NOT_RULES]
         )
         of_sessions = len(workspace.sessions.list_sessions())
-        drafts = [draft for one in found if (draft := _draft(workspace, db, one, of_sessions))]
-        total = queries.totals(db, _HISTORY).entries
+        drafts = [draft for one in found if (draft := _draft(workspace, view.db, one, of_sessions))]
+        total = queries.totals(view.db, _HISTORY).entries
     saved = [one._replace(suggestion=_save(workspace, one.suggestion, still)) for one in drafts]
     if workspace.meta is not None:
         workspace.write_report(REPORT, drafting.report(saved, total, format_time(workspace.now())), still)
@@ -110,10 +99,10 @@ def open_suggestions(workspace: Workspace) -> RulesSuggested:
 
 def _draft(workspace: Workspace, db: sqlite3.Connection, found: Found, of_sessions: int) -> Drafted | None:
     """A draft, unless nobody has said yet what to do instead."""
-    lines = queries.newest(db, found.key_ids, _HISTORY, ENTRIES_READ)
+    lines = queries.newest(db, found.group.key_ids, _HISTORY, ENTRIES_READ)
     texts = [text for _, text in texts_of(found.kind, lines)]
-    title = title_of(found, texts)
-    category = category_of(db, found.key_ids)
+    title = title_of(found.group.template, found.rate, texts)
+    category = category_of(db, found.group.key_ids)
     target = drafting.target_of(found.kind, category)
     draft = drafting.draft_rule(found.kind, title, [line.value for line in lines])
     if draft is None:
@@ -134,7 +123,7 @@ def _draft(workspace: Workspace, db: sqlite3.Connection, found: Found, of_sessio
         sessions=found.tally.sessions,
         of_sessions=max(of_sessions, found.tally.sessions),
     )
-    quotes = [clip(single_line(text), QUOTE_LENGTH) for text in texts]
+    quotes = [quotation(text) for text in texts]
     return Drafted(suggestion, severity_of(found), quotes)
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from orchestrator_mcp.errors import NotFoundError, StorageError, UnsafePathError, WorkspaceBusyError
 
+from .database import writing
 from .files import make_folder, refusals
-from .intake import Digester, File, Source, drop_file, is_settled, take_in, writing
+from .intake import Digester, File, Source, drop_file, is_settled, take_in
 from .locks import FolderLock
 
 DATABASE = "index.sqlite"
@@ -28,15 +29,23 @@ CREATE TABLE files (id INTEGER PRIMARY KEY, path BLOB UNIQUE, session TEXT, stre
 CREATE TABLE keys (id INTEGER PRIMARY KEY, space TEXT, key TEXT, template TEXT, kind TEXT, UNIQUE (space, key));
 CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
 CREATE TABLE entries (id INTEGER PRIMARY KEY, file INTEGER, record TEXT, offset INTEGER, key INTEGER, ts INTEGER,
-  session INTEGER, workflow INTEGER, agent INTEGER, category INTEGER, severity INTEGER, hit INTEGER, hash INTEGER,
+  session INTEGER, workflow INTEGER, agent INTEGER, category INTEGER, severity INTEGER, hit INTEGER, wording INTEGER,
   retry INTEGER);
 CREATE INDEX entries_record ON entries (file, record);
-CREATE INDEX entries_key ON entries (key, ts, session, workflow, agent, category, severity, hit, retry, hash);
+CREATE INDEX entries_key ON entries (key, ts, session, workflow, agent, category, severity, hit, retry, wording);
+CREATE INDEX entries_wording ON entries (wording);
 CREATE TABLE tallies (key INTEGER, session INTEGER, n INTEGER, retries INTEGER, first INTEGER, last INTEGER,
   PRIMARY KEY (key, session)) WITHOUT ROWID;
-CREATE TABLE groupings (space TEXT PRIMARY KEY, mark BLOB);
-CREATE TABLE groups (key INTEGER PRIMARY KEY, space TEXT, grp TEXT);
+CREATE TABLE groupings (space TEXT PRIMARY KEY, mark BLOB, decided BLOB, at INTEGER);
+CREATE TABLE groups (key INTEGER PRIMARY KEY, space TEXT, found INTEGER, grp INTEGER, decided_by TEXT);
 CREATE INDEX groups_grp ON groups (space, grp);
+CREATE INDEX groups_decided ON groups (space, grp, decided_by) WHERE decided_by IS NOT NULL;
+CREATE TABLE standings (grp INTEGER PRIMARY KEY, n INTEGER, retries INTEGER, sessions INTEGER, first INTEGER,
+  last INTEGER, wording INTEGER, newest TEXT);
+CREATE TABLE standing_sessions (grp INTEGER, session INTEGER, PRIMARY KEY (grp, session)) WITHOUT ROWID;
+CREATE TABLE features (id INTEGER PRIMARY KEY, space TEXT, feature TEXT, n INTEGER, UNIQUE (space, feature));
+CREATE TABLE postings (feature INTEGER, seen INTEGER, key INTEGER, PRIMARY KEY (feature, seen, key)) WITHOUT ROWID;
+CREATE TABLE documents (key INTEGER PRIMARY KEY, features INTEGER, seen INTEGER);
 """
 
 

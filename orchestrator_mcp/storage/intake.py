@@ -1,9 +1,8 @@
 """Taking lines into the index: what was appended since, in batches, and what is gone, out of it."""
 
-import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +10,11 @@ from typing import Any, NamedTuple
 from orchestrator_mcp.errors import NotFoundError
 from orchestrator_mcp.records.digest import Digest
 
+from . import standing
+from .database import writing
 from .files import open_plain
 from .lines import Line, parse_object, read_lines
+from .queries import Place
 
 RETRY_WINDOW = 2_000_000
 """Microseconds within which the identical text of the same session is one call made twice."""
@@ -80,18 +82,6 @@ def _known(db: sqlite3.Connection, path: Path) -> File | None:
     return None if row is None else File(*row)
 
 
-@contextlib.contextmanager
-def writing(db: sqlite3.Connection) -> Iterator[None]:
-    """A transaction: all of it, or nothing."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
-
-
 def take_in(db: sqlite3.Connection, source: Source, digest: Digester) -> bool:
     """Take in one batch of new lines; returns whether there may be more."""
     known = _known(db, source.path)
@@ -144,6 +134,7 @@ def drop_file(db: sqlite3.Connection, file_id: int) -> None:
 
 
 def _tally_again(db: sqlite3.Connection, key: int, session: int | None) -> None:
+    standing.drop_of_key(db, key)
     db.execute("DELETE FROM tallies WHERE key = ? AND session = ?", (key, session))
     db.execute(
         "INSERT INTO tallies SELECT key, session, COUNT(*), SUM(retry), MIN(ts), MAX(ts) FROM entries"
@@ -198,7 +189,7 @@ class _Writer:
             (
                 self._file, record, offset, key, digest.ts, self._session, self._name(digest.workflow),
                 self._name(digest.agent), self._name(digest.category), digest.severity, digest.hit,
-                digest.text_hash, retry,
+                digest.wording, retry,
             ),
         )  # fmt: skip
         if digest.hit:
@@ -208,13 +199,14 @@ class _Writer:
                 " last = MAX(COALESCE(last, ?4), COALESCE(?4, last))",
                 (key, self._session, retry, digest.ts),
             )
+            standing.add(self._db, key, self._session or 0, Place(digest.ts, record, self._file, offset), retry=retry)
 
     def _is_retry(self, key: int, digest: Digest) -> bool:
         if digest.ts is None:
             return False
         found = self._db.execute(
-            "SELECT 1 FROM entries WHERE key=? AND ts BETWEEN ? AND ? AND session=? AND hash=? LIMIT 1",
-            (key, digest.ts - RETRY_WINDOW, digest.ts, self._session, digest.text_hash),
+            "SELECT 1 FROM entries WHERE key=? AND ts BETWEEN ? AND ? AND session=? AND wording=? LIMIT 1",
+            (key, digest.ts - RETRY_WINDOW, digest.ts, self._session, digest.wording),
         )
         return found.fetchone() is not None
 

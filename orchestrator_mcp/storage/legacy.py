@@ -39,11 +39,11 @@ class LegacyFiles:
 
     def __init__(self, work_root: Path) -> None:
         self.work_root = work_root
+        self._places = [(row, str(work_root / row.name)) for row in LEGACY_FILES]  # looked at by every call
 
     def found(self) -> list[FoundFile]:
         """Every legacy name that exists, with the judgement whose it is."""
-        rows = ((row, self.work_root / row.name) for row in LEGACY_FILES)
-        return [_judged(row, path) for row, path in rows if os.path.lexists(path)]
+        return [_judged(row, Path(place)) for row, place in self._places if os.path.lexists(place)]
 
     def ours(self) -> list[FoundFile]:
         """The legacy files that are ours by their content."""
@@ -51,8 +51,7 @@ class LegacyFiles:
 
     def detected(self) -> bool:
         """Whether any legacy file of ours lies here."""
-        rows = ((row, self.work_root / row.name) for row in LEGACY_FILES)
-        return any(os.path.lexists(path) and _judged(row, path).problem is None for row, path in rows)
+        return any(os.path.lexists(place) and _judged(row, Path(place)).problem is None for row, place in self._places)
 
     def familiar(self) -> Iterator[tuple[str, str]]:
         """Names that other old files have, and why each is left alone."""

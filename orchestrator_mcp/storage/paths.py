@@ -112,6 +112,7 @@ class OrchestratorPaths:
         self.session_id = session_id
         self.work_root = work_root or self.base_dir
         self.orchestrator_dir = self.base_dir / DIRECTORY
+        self._sessions_dir = self.orchestrator_dir / "sessions"
 
     def meta_file(self) -> Path:
         return self.orchestrator_dir / META
@@ -123,7 +124,7 @@ class OrchestratorPaths:
         return self.orchestrator_dir / "lock"
 
     def sessions_dir(self) -> Path:
-        return self.orchestrator_dir / "sessions"
+        return self._sessions_dir
 
     def reports_dir(self) -> Path:
         return self.orchestrator_dir / "reports"

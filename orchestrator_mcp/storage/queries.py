@@ -1,21 +1,18 @@
 """Questions to the index: how often, where, when, and the lines that say so."""
 
-import hashlib
-import json
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .intake import writing
+from .database import LISTED, listed
 from .lines import parse_object, read_lines
 
 Span = tuple[int | None, int | None]
 """From and to, in microseconds since 1970, both included; None is unbounded."""
 
-_LISTED = "(SELECT value FROM json_each(?))"  # a list of any length, bound as one value
-_JUST_NOW = 200  # other processes may have been taken in since
+SHORT_ID = 6  # characters that are enough of an id, if only one ends in them
 _COUNTS = """
  COUNT(*) - SUM(retry), SUM(retry), COUNT(DISTINCT session), COUNT(DISTINCT workflow), COUNT(DISTINCT agent),
  COUNT(DISTINCT COALESCE(-workflow, session)), SUM(severity = 0), SUM(severity = 1), SUM(severity = 2),
@@ -39,13 +36,14 @@ class Tally(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """One key: the texts that are the same once what varies is masked."""
+    """One key: the texts that are the same once what varies is masked. `seen` is when it first was."""
 
     key_id: int
     space: str
     key: str
     template: str
     form: str
+    seen: int | None
 
 
 class Known(NamedTuple):
@@ -66,6 +64,23 @@ class Totals(NamedTuple):
     workflows: int
     undated: int
     bad_lines: int
+
+
+class Entry(NamedTuple):
+    """One entry: its record's id, its key and its wording."""
+
+    record: str
+    key_id: int
+    wording: int
+
+
+class Place(NamedTuple):
+    """Where a line is, and when it was written."""
+
+    ts: int | None
+    record: str
+    file: int
+    offset: int
 
 
 class Located(NamedTuple):
@@ -91,8 +106,8 @@ def tally_of(db: sqlite3.Connection, keys: list[int], span: Span, category: str 
     """The tally of several keys taken as one."""
     where, values = _where(span, category)
     row = db.execute(
-        f"SELECT {_COUNTS} FROM entries WHERE key IN {_LISTED} AND hit AND {where}",
-        (json.dumps(keys), *values),
+        f"SELECT {_COUNTS} FROM entries WHERE key IN {LISTED} AND hit AND {where}",
+        (listed(keys), *values),
     ).fetchone()
     return Tally(*(value or 0 for value in row[:9]), *row[9:])
 
@@ -102,22 +117,67 @@ def known(db: sqlite3.Connection, key_ids: list[int]) -> Known:
     row = db.execute(
         "SELECT COALESCE(SUM(n - retries), 0), COALESCE(SUM(retries), 0), COUNT(DISTINCT session),"
         " MIN(first), MAX(last)"
-        f" FROM tallies WHERE key IN {_LISTED}",
-        (json.dumps(key_ids),),
+        f" FROM tallies WHERE key IN {LISTED}",
+        (listed(key_ids),),
     ).fetchone()
     return Known(*row)
 
 
-def is_retry(db: sqlite3.Connection, record: str) -> bool:
-    """Whether a record that was just taken in is the same call made twice."""
-    latest = f"SELECT record, retry FROM entries ORDER BY id DESC LIMIT {_JUST_NOW}"
-    return db.execute(f"SELECT 1 FROM ({latest}) WHERE record = ? AND retry", (record,)).fetchone() is not None
+def entry_in(db: sqlite3.Connection, path: Path, record: str) -> tuple[int, bool] | None:
+    """The key of a record in a file, and whether it is the same call made twice."""
+    row = db.execute(
+        "SELECT key, retry FROM entries WHERE file = (SELECT id FROM files WHERE path = ?) AND record = ?",
+        (os.fsencode(path), record),
+    ).fetchone()
+    return None if row is None else (row[0], bool(row[1]))
 
 
-def find_key(db: sqlite3.Connection, space: str, key: str) -> int | None:
-    """The id of a key, if it was ever seen."""
-    row = db.execute("SELECT id FROM keys WHERE space = ? AND key = ?", (space, key)).fetchone()
-    return None if row is None else int(row[0])
+def locate(db: sqlite3.Connection, stream: str, record: str) -> list[Entry]:
+    """The entries of a stream whose id is this, or ends in it, wherever they lie."""
+    found = db.execute(
+        "SELECT record, key, wording FROM files CROSS JOIN entries ON entries.file = files.id"
+        " WHERE stream = ? AND record = ?",
+        (stream, record),
+    ).fetchall()
+    if not found and len(record) >= SHORT_ID:
+        found = db.execute(
+            "SELECT record, key, wording FROM entries JOIN files ON entries.file = files.id"
+            " WHERE stream = ? AND substr(record, ?) = ?",
+            (stream, -len(record), record),
+        ).fetchall()
+    return [Entry(*row) for row in found]
+
+
+def wordings_of(db: sqlite3.Connection, key_id: int) -> list[int]:
+    """The different wordings that a key stands for."""
+    return [wording for (wording,) in db.execute("SELECT DISTINCT wording FROM entries WHERE key = ?", (key_id,))]
+
+
+def worded(db: sqlite3.Connection, wording: int, bits: int | None) -> list[tuple[str, int]]:
+    """Space and key of each entry with this wording, or whose wording ends in these bits."""
+    where, values = ("wording = ?", [wording]) if bits is None else ("wording & ? = ?", [(1 << bits) - 1, wording])
+    rows = db.execute(
+        f"SELECT DISTINCT space, keys.id FROM entries JOIN keys ON keys.id = entries.key WHERE hit AND {where}", values
+    )
+    return [(space, key_id) for space, key_id in rows]
+
+
+def oldest_wording(db: sqlite3.Connection, key_ids: Sequence[int]) -> int:
+    """The wording of the oldest entry of some keys."""
+    key_id, seen = db.execute(
+        "SELECT tallies.key, MIN(first) AS seen FROM tallies JOIN keys ON keys.id = tallies.key"
+        f" WHERE tallies.key IN {LISTED} GROUP BY tallies.key ORDER BY seen IS NULL, seen, keys.key LIMIT 1",
+        (listed(key_ids),),
+    ).fetchone()
+    row = db.execute(
+        "SELECT wording FROM entries WHERE key = ? AND ts IS ? AND hit ORDER BY record LIMIT 1", (key_id, seen)
+    ).fetchone()
+    return int(row[0])
+
+
+def template_of(db: sqlite3.Connection, key_id: int) -> str:
+    """What the texts of a key have in common."""
+    return str(db.execute("SELECT template FROM keys WHERE id = ?", (key_id,)).fetchone()[0])
 
 
 def kinds(db: sqlite3.Connection, space: str) -> list[Kind]:
@@ -127,7 +187,7 @@ def kinds(db: sqlite3.Connection, space: str) -> list[Kind]:
         " WHERE space = ? GROUP BY id ORDER BY seen IS NULL, seen, keys.key",
         (space,),
     )
-    return [Kind(*row[:5]) for row in rows]
+    return [Kind(*row) for row in rows]
 
 
 def first_line(db: sqlite3.Connection, key_id: int) -> Located | None:
@@ -140,33 +200,6 @@ def first_line(db: sqlite3.Connection, key_id: int) -> Located | None:
     return None if row is None else _read(*row)
 
 
-def group_of(db: sqlite3.Connection, space: str, key_id: int) -> tuple[str, list[int]] | None:
-    """The group that a key was last put in, with all keys of it; None if it was not grouped yet."""
-    row = db.execute("SELECT grp FROM groups WHERE space = ? AND key = ?", (space, key_id)).fetchone()
-    if row is None:
-        return None
-    members = db.execute("SELECT key FROM groups WHERE space = ? AND grp = ? ORDER BY key", (space, row[0]))
-    return row[0], [key for (key,) in members]
-
-
-def grouping(
-    db: sqlite3.Connection, space: str, found: Sequence[Kind], think: Callable[[Sequence[Kind]], Sequence[str]]
-) -> list[str]:
-    """The group of each key of a space: as it was worked out last, unless the keys, or their order, are others now."""
-    mark = hashlib.sha256("\0".join(one.key for one in found).encode()).digest()
-    if db.execute("SELECT mark FROM groupings WHERE space = ?", (space,)).fetchone() == (mark,):
-        kept = dict(db.execute("SELECT key, grp FROM groups WHERE space = ?", (space,)))
-        if all(one.key_id in kept for one in found):  # another process may have regrouped in between
-            return [kept[one.key_id] for one in found]
-    groups = list(think(found))  # the long part, before any lock
-    with writing(db):
-        db.execute("DELETE FROM groups WHERE space = ?", (space,))
-        rows = ((one.key_id, space, group) for one, group in zip(found, groups, strict=True))
-        db.executemany("INSERT INTO groups VALUES (?, ?, ?)", rows)
-        db.execute("INSERT OR REPLACE INTO groupings VALUES (?, ?)", (space, mark))
-    return groups
-
-
 def rates(db: sqlite3.Connection, space: str, span: Span) -> list[tuple[Kind, int, int, Tally]]:
     """For each key of a space of opportunities: workflows in which it was taken, workflows in all, its tally."""
     where, values = _where(span, None)
@@ -177,7 +210,7 @@ def rates(db: sqlite3.Connection, space: str, span: Span) -> list[tuple[Kind, in
         " GROUP BY keys.id ORDER BY keys.key",
         (space, *values),
     )
-    return [(Kind(*row[:5]), row[5], row[6], Tally(*row[7:])) for row in rows]
+    return [(Kind(row[0], row[1], row[2], row[3], row[4], row[-2]), row[5], row[6], Tally(*row[7:])) for row in rows]
 
 
 _OCCASION = "COALESCE(-workflow, session)"
@@ -198,44 +231,67 @@ def totals(db: sqlite3.Connection, span: Span) -> Totals:
     return Totals(entries, sessions, workflows, undated, bad)
 
 
+def occasions(db: sqlite3.Connection, span: Span) -> int:
+    """In how many workflows, or sessions where there are none, anything was logged."""
+    where, values = _where(span, None)
+    query = f"SELECT COUNT(DISTINCT {_OCCASION}) FROM entries WHERE {where}"
+    return int(db.execute(query, values).fetchone()[0])
+
+
+def extent(db: sqlite3.Connection) -> tuple[int, int]:
+    """When the first and the last dated entry was; 0 and 0 if there is none."""
+    first, last = db.execute("SELECT MIN(ts), MAX(ts) FROM entries").fetchone()
+    return first or 0, last or 0
+
+
 def common_category(db: sqlite3.Connection, keys: list[int]) -> str | None:
     """The category that most entries of some keys have."""
     row = db.execute(
         "SELECT name FROM entries JOIN names ON names.id = entries.category"
-        f" WHERE key IN {_LISTED} GROUP BY name ORDER BY COUNT(*) DESC, name LIMIT 1",
-        (json.dumps(keys),),
+        f" WHERE key IN {LISTED} GROUP BY name ORDER BY COUNT(*) DESC, name LIMIT 1",
+        (listed(keys),),
     ).fetchone()
     return None if row is None else str(row[0])
 
 
-def newest(db: sqlite3.Connection, keys: list[int], span: Span, limit: int) -> list[Located]:
-    """The newest lines of some keys, read from their files.
+def newest(db: sqlite3.Connection, keys: Sequence[int], span: Span, limit: int) -> list[Located]:
+    """The newest lines of some keys, read from their files."""
+    places = newest_places(db, keys, span, limit)
+    return [line for place in places if (line := read(db, place))]
+
+
+def newest_places(db: sqlite3.Connection, keys: Sequence[int], span: Span, limit: int) -> list[Place]:
+    """Where the newest lines of some keys are.
 
     They are among the newest of those keys that were seen last, so that a group of many keys is not sorted whole.
     """
     where, values = _where(span, None)
-    latest = db.execute(
+    last = db.execute(
         "SELECT value, (SELECT MAX(ts) FROM entries WHERE key = value) AS seen FROM json_each(?)"
         " ORDER BY seen DESC, value LIMIT ?",
-        (json.dumps(keys), limit if span == (None, None) else -1),
+        (listed(keys), limit if span == (None, None) else -1),
     ).fetchall()
-    rows = [
-        row
-        for key, _ in latest
+    places = [
+        Place(*row)
+        for key, _ in last
         for row in db.execute(
-            "SELECT ts, record, entries.offset, path, stream FROM entries JOIN files ON files.id = entries.file"
+            "SELECT ts, record, file, offset FROM entries"
             f" WHERE key = ? AND hit AND {where} ORDER BY ts DESC, record DESC LIMIT ?",
             (key, *values, limit),
         )
     ]
-    rows.sort(key=lambda row: (row[0] is not None, row[0] or 0, row[1]), reverse=True)
-    lines = (_read(path, stream, record, offset) for _, record, offset, path, stream in rows[:limit])
-    return [line for line in lines if line]
+    return newest_first(places)[:limit]
 
 
-def newest_other(db: sqlite3.Connection, keys: list[int], record: str) -> Located | None:
-    """The newest line of some keys that is not of this record."""
-    return next((line for line in newest(db, keys, (None, None), 2) if line.record != record), None)
+def newest_first(places: Iterable[Place]) -> list[Place]:
+    """Places by time, undated ones last; at the same time by record."""
+    return sorted(places, key=lambda one: (one.ts is not None, one.ts or 0, one.record), reverse=True)
+
+
+def read(db: sqlite3.Connection, place: Place) -> Located | None:
+    """The line at a place, read again from its file; None if it is gone."""
+    row = db.execute("SELECT path, stream FROM files WHERE id = ?", (place.file,)).fetchone()
+    return _read(row[0], row[1], place.record, place.offset) if row else None
 
 
 def _read(path: bytes, stream: str, record: str, offset: int) -> Located | None:

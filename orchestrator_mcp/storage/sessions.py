@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,13 +22,18 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
+def is_safe_name(name: str) -> bool:
+    """Whether a name, which may have come from anywhere, is safe as a folder's or file's."""
+    return bool(_SAFE_ID.fullmatch(name)) and ".." not in name and not _RESERVED.fullmatch(name)
+
+
 def check_session_id(session_id: str) -> str:
     """Give back an id that is safe as a folder's name.
 
     Raises:
         InvalidInputError: for anything else, such as a path.
     """
-    if not _SAFE_ID.fullmatch(session_id) or ".." in session_id or _RESERVED.fullmatch(session_id):
+    if not is_safe_name(session_id):
         raise InvalidInputError(
             f"{session_id[:80]!r} is no session id. Use one that list_sessions shows: letters, digits, - and _."
         )
@@ -86,7 +92,10 @@ class SessionManager:
     def exists(self, session_id: str) -> bool:
         folder = self._folder(session_id)
         with refusals("looking at", folder):
-            return folder.is_dir() and not folder.is_symlink()
+            try:
+                return stat.S_ISDIR(os.lstat(folder).st_mode)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
 
     def read(self, session_id: str) -> Session:
         """A session's own description.

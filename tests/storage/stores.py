@@ -25,7 +25,7 @@ def digest(stream: str, value: dict[str, Any]) -> Iterable[Digest]:
     """One entry for each failure, by its context."""
     if stream == "failures":
         text = str(value.get("context", ""))
-        yield Digest("failure", text, text, "failure", _micros(value), text_hash=hash_of(text), retryable=True)
+        yield Digest("failure", text, text, "failure", _micros(value), wording=hash_of(text), retryable=True)
 
 
 def _micros(value: dict[str, Any]) -> int | None:

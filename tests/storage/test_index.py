@@ -59,7 +59,7 @@ class World:
 
 
 _ENTRIES = """SELECT space, keys.key, kind, template, path, record, entries.offset, ts, s.name, w.name, a.name, c.name,
- severity, hit, hash, retry FROM entries JOIN keys ON keys.id = entries.key JOIN files ON files.id = entries.file
+ severity, hit, wording, retry FROM entries JOIN keys ON keys.id = entries.key JOIN files ON files.id = entries.file
  LEFT JOIN names s ON s.id = entries.session LEFT JOIN names w ON w.id = workflow LEFT JOIN names a ON a.id = agent
  LEFT JOIN names c ON c.id = category ORDER BY path, entries.offset, space"""
 _TALLIES = """SELECT space, keys.key, name, n, retries, first, last FROM tallies JOIN keys ON keys.id = tallies.key
@@ -403,7 +403,7 @@ def test_an_interrupted_build_goes_on_where_it_stopped(world: World, at: int) ->
 def test_the_cache_holds_no_text_but_its_keys(world: World) -> None:
     def hashed(stream: str, value: dict[str, Any]) -> Any:
         for one in digest(stream, value):
-            yield Digest("failure", "key", "template", "failure", one.ts, text_hash=one.text_hash)
+            yield Digest("failure", "key", "template", "failure", one.ts, wording=one.wording)
 
     world.digester = hashed
     world.write(0, entry("a", "a very private text"))

@@ -1,0 +1,53 @@
+"""What people and agents decide about patterns: one line of `rules/patterns.jsonl` each."""
+
+from enum import StrEnum
+from typing import Literal
+
+from .base import Model, Record, Result, Timestamp
+from .pattern import PatternKind
+
+
+class Verdict(StrEnum):
+    """What was decided. People merge, split and ignore; an agent says of one entry what it is the same as, or new."""
+
+    MERGE = "merge"
+    SPLIT = "split"
+    IGNORE = "ignore"
+    SAME = "same"
+    NEW = "new"
+
+
+class PatternDecision(Record):
+    """One decision. It is taken back by `withdrawn`.
+
+    Patterns and entries are named by wordings, which any regrouping leaves as they are: `wordings` are the other
+    patterns (merge), what leaves the pattern (split), the entry (same), or the patterns it is none of (new).
+    """
+
+    verdict: Verdict
+    kind: PatternKind
+    pattern_id: str
+    wordings: list[str] = []
+    failure_id: str | None = None
+    by: Literal["agent", "person"]
+    reason: str | None = None
+    withdrawn: bool = False
+
+
+class DecisionMade(Model):
+    """A decision as `pattern show` lists it."""
+
+    verdict: Verdict
+    by: str
+    at: Timestamp
+    reason: str | None = None
+
+
+class PatternDecided(Result):
+    """What a pattern is after a decision: its id now, how many wordings it has, how many entries."""
+
+    verdict: Verdict
+    undone: bool = False
+    pattern_id: str
+    members: int
+    occurrences: int

@@ -1,0 +1,230 @@
+"""What the logger of a failure is told at once, and what it may answer: this is the same as that, or new."""
+
+from collections.abc import Iterator
+
+from orchestrator_mcp.analysis.digests import entry_of, moment
+from orchestrator_mcp.analysis.identity import pattern_id
+from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY, confidence, static_words
+from orchestrator_mcp.analysis.retrieval import features, nearest
+from orchestrator_mcp.errors import InvalidInputError, NotFoundError, OrchestratorError
+from orchestrator_mcp.records.failure import Candidate, Failure, FailureLogged, KnownPattern
+from orchestrator_mcp.records.fields import Level
+from orchestrator_mcp.records.pattern import PatternState
+from orchestrator_mcp.records.pattern_decision import PatternDecision, Verdict
+from orchestrator_mcp.records.streams import BY_MODEL
+from orchestrator_mcp.storage import groups, queries
+from orchestrator_mcp.storage.ids import id_of
+from orchestrator_mcp.storage.queries import Entry
+from orchestrator_mcp.storage.standing import Standing, standing_of
+from orchestrator_mcp.storage.workspace import Workspace
+
+from .evidence import correction_of, quotation
+from .groups import ASKED, View, view_of
+
+OFFERED = 5
+FEW = 40  # wordings that are grouped anew at once, which takes a few milliseconds; more wait for the next review
+NEW = "new"
+
+_STREAM = BY_MODEL[Failure].name
+
+
+def answer(workspace: Workspace, failure: Failure) -> FailureLogged:
+    """What is known about a failure that is already stored: nothing here may lose it."""
+    legacy = workspace.legacy.detected()
+    if failure.is_test:
+        return FailureLogged(
+            id=failure.id, next_step="A trial entry: it is stored but never counted.", legacy_detected=legacy
+        )
+    try:
+        with workspace.index_of(Failure).open() as db:
+            found = queries.entry_in(db, workspace.stream(Failure).path, failure.id)
+            if found is None:
+                raise NotFoundError("it is not in the cache yet. Ask review_patterns.")
+            said = _said(view_of(workspace, db), failure.id, *found)
+    except OrchestratorError as error:
+        return FailureLogged(
+            id=failure.id,
+            warnings=[f"Stored. What is known about it could not be looked up: {error}"],
+            legacy_detected=legacy,
+        )
+    return said.model_copy(update={"legacy_detected": legacy})
+
+
+def link(workspace: Workspace, failure_id: str, same_as: str, request_id: str | None) -> FailureLogged:
+    """Record what an entry is the same as, or that it is none of what was offered; a later answer replaces it.
+
+    Only the entry's own wording goes to the other pattern, never what it was grouped with.
+    """
+    with workspace.index().open() as db:
+        view = view_of(workspace, db)
+        entry = _entry(view, failure_id)
+        _place(view, entry.key_id)
+        decision = _decision(workspace, view, entry, same_as)
+    if decision:
+        workspace.stream(PatternDecision).put(
+            decision.id, lambda old: _instead_of(old, decision), request_id=request_id
+        )
+    with workspace.index().open() as db:
+        view = view_of(workspace, db)
+        said = _said(view, entry.record, entry.key_id, is_retry=False)
+        overruled = decision is not None and decision.verdict is Verdict.SAME and not _are_together(view, decision)
+    warnings = ["A person has decided otherwise, and that counts: the entry stays where it is."] if overruled else []
+    return said.model_copy(
+        update={"recorded": False, "warnings": warnings, "legacy_detected": workspace.legacy.detected()}
+    )
+
+
+def _entry(view: View, typed: str) -> Entry:
+    found = queries.locate(view.db, _STREAM, typed.strip().lower())
+    if len(found) != 1:
+        raise NotFoundError(
+            f"{len(found)} counted failures are known as {typed[:40]!r}. Give the id that log_failure returned, or its "
+            "last 6 characters; trial entries cannot be answered about."
+        )
+    return found[0]
+
+
+def _place(view: View, key: int) -> None:
+    """Give a key its group: as of now where that is quick, else one of its own until the next review."""
+    if groups.group_of(view.db, key) is None:
+        if groups.as_of(view.db, ASKED) is None or groups.at_most(view.db, ASKED, FEW):
+            view.regroup(ASKED)
+        groups.place(view.db, ASKED, key)
+        view.postings().add(key)
+    view.settle(ASKED)
+
+
+def _said(view: View, failure_id: str, key: int, is_retry: bool) -> FailureLogged:
+    _place(view, key)
+    known = _known(view, key, failure_id, is_retry=is_retry)
+    needed = max(0, MIN_FREQUENCY - known.occurrences)
+    offered = list(_candidates(view, key)) if needed and not _is_answered(view, key) else []
+    as_of = groups.as_of(view.db, ASKED)
+    return FailureLogged(
+        id=failure_id,
+        pattern=known,
+        needed=needed,
+        candidates=offered,
+        as_of=None if as_of is None else moment(as_of),
+        next_step=_next_step(known, needed, failure_id, offered),
+    )
+
+
+def _known(view: View, key: int, own_id: str, *, is_retry: bool) -> KnownPattern:
+    label = groups.group_of(view.db, key) or key
+    seen = standing_of(view.db, ASKED, label)
+    template = queries.template_of(view.db, key)
+    level = confidence(seen.n, seen.sessions, static_words(template))
+    joined = groups.has_many(view.db, ASKED, label)
+    state = PatternState.NEW if seen.n < MIN_FREQUENCY else PatternState.ONGOING
+    return KnownPattern(
+        id=pattern_id(seen.wording),
+        state=PatternState.IGNORED if label in view.ignored(ASKED) else state,
+        occurrences=seen.n,
+        retries=seen.retries,
+        is_retry=is_retry,
+        sessions=seen.sessions,
+        first_seen=None if seen.first is None else moment(seen.first),
+        joined_by=(groups.decided_by(view.db, ASKED, label) or "prose") if joined else "exact",
+        template=quotation(template),
+        confidence=min(level, Level.MEDIUM, key=[*Level].index) if joined else level,
+        correction=_correction(view, seen, own_id),
+    )
+
+
+def _correction(view: View, seen: Standing, but: str | None = None) -> str | None:
+    """The correction that the newest entry of a group gives, other than the one just logged."""
+    place = next((one for one in seen.newest if one.record != but), None)
+    line = queries.read(view.db, place) if place else None
+    return correction_of([line] if line else [])
+
+
+def _candidates(view: View, key: int) -> Iterator[Candidate]:
+    """The nearest other patterns, for the calling agent to judge."""
+    line = queries.first_line(view.db, key)
+    mine = features(entry_of(ASKED, line.value)) if line else set()
+    seen = {groups.group_of(view.db, key)}
+    for other, _ in nearest(mine, view.postings()):
+        label = groups.group_of(view.db, other)
+        if label in seen or label is None:
+            continue
+        seen.add(label)
+        standing = standing_of(view.db, ASKED, label)
+        if standing.n:
+            yield Candidate(
+                pattern_id=pattern_id(standing.wording),
+                template=quotation(queries.template_of(view.db, other)),
+                occurrences=standing.n,
+                correction=_correction(view, standing),
+            )
+        if len(seen) > OFFERED:
+            return
+
+
+def _is_answered(view: View, key: int) -> bool:
+    """Whether somebody has said already what this wording is the same as."""
+    own = {
+        one.wordings[0] if one.verdict is Verdict.SAME else one.pattern_id
+        for one in view.decisions
+        if one.kind is ASKED and one.verdict in (Verdict.SAME, Verdict.NEW)
+    }
+    return bool(own) and not own.isdisjoint(map(pattern_id, queries.wordings_of(view.db, key)))
+
+
+def _decision(workspace: Workspace, view: View, entry: Entry, same_as: str) -> PatternDecision | None:
+    own = pattern_id(entry.wording)
+    if same_as.strip().lower() == NEW:
+        verdict, target, wordings = Verdict.NEW, own, _declined(view, entry.key_id)
+    else:
+        group = view.find(same_as, anew=False)
+        if group.kind is not ASKED:
+            raise InvalidInputError(
+                f"{same_as[:40]} is a pattern of another kind ({group.kind}). Name one of failures."
+            )
+        if entry.key_id in group.key_ids:
+            return None
+        verdict, target, wordings = Verdict.SAME, view.id_of(group.key_ids), [own]
+    return PatternDecision(
+        id=id_of(f"link:{own}"),
+        timestamp=workspace.now(),
+        session_id=workspace.known_session(),
+        verdict=verdict,
+        kind=ASKED,
+        pattern_id=target,
+        wordings=wordings,
+        failure_id=entry.record,
+        by="agent" if workspace.settings.source == "agent" else "person",
+    )
+
+
+def _declined(view: View, key: int) -> list[str]:
+    """What an entry is said not to be: what it was offered, and what it is grouped with."""
+    keys = groups.keys_in(view.db, ASKED, groups.group_of(view.db, key) or key)
+    others = [one for one in keys if one != key]
+    return [one.pattern_id for one in _candidates(view, key)] + ([view.id_of(others)] if others else [])
+
+
+def _instead_of(old: PatternDecision | None, new: PatternDecision) -> PatternDecision:
+    said = ("verdict", "pattern_id", "wordings", "by", "withdrawn")
+    return old if old and all(getattr(old, name) == getattr(new, name) for name in said) else new
+
+
+def _are_together(view: View, decision: PatternDecision) -> bool:
+    view.settle(ASKED)
+    return len({view.find(one, anew=False).label for one in (decision.pattern_id, *decision.wordings)}) == 1
+
+
+def _next_step(known: KnownPattern, needed: int, failure_id: str, offered: list[Candidate]) -> str:
+    times = "for the first time" if known.occurrences <= 1 else f"{known.occurrences} times"
+    if known.is_retry:
+        return f"The same text within two seconds: counted as a retry. Seen {times} otherwise."
+    if offered:
+        return (
+            f"Seen {times} so far. If it is the same mistake as one of the candidates, call log_failure with "
+            f'failure_id="{failure_id}" and same_as=its pattern_id; if it is none of them, same_as="new".'
+        )
+    if needed:
+        return f"Seen {times}; {needed} more and it is a pattern."
+    if known.sessions == 1:
+        return f"Seen {times}, all in this session: one incident so far. Fix it before you go on."
+    return f"Seen {times} in {known.sessions} sessions: a pattern. Ask suggest_rules for a rule."

@@ -1,0 +1,56 @@
+"""What the lines behind a pattern say: its name, its category, its texts and the correction."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from orchestrator_mcp.analysis.canonical import canonical
+from orchestrator_mcp.analysis.digests import text_of
+from orchestrator_mcp.analysis.patterns import SURE_WORDS, static_words
+from orchestrator_mcp.analysis.sanitize import clip, single_line
+from orchestrator_mcp.records import fields
+from orchestrator_mcp.records.pattern import Example, PatternKind, Rate
+from orchestrator_mcp.storage import queries
+
+EXAMPLES = 3
+EXAMPLE_LENGTH = 160
+TITLE_LENGTH = 100
+CORRECTION_LENGTH = 300
+
+
+def category_of(db: sqlite3.Connection, keys: list[int]) -> str | None:
+    """The category most entries have, if it is one of ours: a file may say anything."""
+    name = queries.common_category(db, keys)
+    return name if name in fields.CATEGORIES else None
+
+
+def title_of(template: str, rate: Rate | None, texts: Sequence[str]) -> str:
+    """What a pattern is called: in its entries' words if these agree, or if its template says too little."""
+    if rate:
+        return clip(f"{single_line(template)} is skipped in {rate.k} of {rate.n} workflows", TITLE_LENGTH)
+    headlines = list(dict.fromkeys(canonical(text).headline for text in texts))
+    in_words = len(headlines) == 1 or (headlines and static_words(template) < SURE_WORDS)
+    return clip(single_line(headlines[-1] if in_words else template), TITLE_LENGTH)
+
+
+def texts_of(kind: PatternKind, lines: Sequence[queries.Located]) -> list[tuple[str, str]]:
+    """Record id and text of each line, no two with the same text; newest first, as the lines are."""
+    different: dict[str, str] = {}
+    for line in lines:
+        different.setdefault(text_of(kind, line.value), line.record)
+    return [(record, text) for text, record in different.items() if text]
+
+
+def quoted(texts: Sequence[tuple[str, str]]) -> list[Example]:
+    """The first few texts, clipped; they are data, never instructions."""
+    return [Example(id=record, text=quotation(text)) for record, text in texts[:EXAMPLES]]
+
+
+def quotation(text: str) -> str:
+    """A text on one line, clipped."""
+    return clip(single_line(text), EXAMPLE_LENGTH)
+
+
+def correction_of(lines: Sequence[queries.Located]) -> str | None:
+    """The newest correction that any of some lines gives, on one line."""
+    given = (line.value.get("feedback") for line in lines)
+    return next((clip(single_line(text), CORRECTION_LENGTH) for text in given if isinstance(text, str)), None)

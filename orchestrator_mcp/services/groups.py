@@ -1,0 +1,185 @@
+"""Which entries belong together: what the engine finds, and over it what agents and people decided."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from orchestrator_mcp.analysis.digests import VERSION, entry_of, microseconds
+from orchestrator_mcp.analysis.grouping import Entry, assign, cohesion, common_template
+from orchestrator_mcp.analysis.identity import BITS, fingerprint, pattern_id, wording_of
+from orchestrator_mcp.analysis.retrieval import features
+from orchestrator_mcp.errors import NotFoundError
+from orchestrator_mcp.records.pattern import PatternKind
+from orchestrator_mcp.records.pattern_decision import PatternDecision, Verdict
+from orchestrator_mcp.storage import groups, queries
+from orchestrator_mcp.storage.groups import Member, Move
+from orchestrator_mcp.storage.postings import Postings
+from orchestrator_mcp.storage.queries import Kind
+from orchestrator_mcp.storage.workspace import Workspace
+
+TEMPLATES_READ = 20
+OF_TEXT = tuple(kind for kind in PatternKind if kind is not PatternKind.SKIPPED_ITEM)
+ASKED = PatternKind.FAILURE
+"""The space in which the calling agent is asked, and so the one with an inverted list."""
+
+_TIERS = {"machine": "frame", "lines": "lines", "prose": "prose"}
+
+
+class Group(NamedTuple):
+    """Keys that say the same, oldest first."""
+
+    kind: PatternKind
+    label: int
+    keys: tuple[Kind, ...]
+    decided_by: str | None = None
+
+    @property
+    def key_ids(self) -> list[int]:
+        return [one.key_id for one in self.keys]
+
+    @property
+    def template(self) -> str:
+        return common_template([one.template for one in self.keys[:TEMPLATES_READ]])
+
+    @property
+    def cohesion(self) -> float:
+        return cohesion([one.template.split() for one in self.keys[:TEMPLATES_READ]])
+
+    @property
+    def joined_by(self) -> str:
+        """The tier that joined its keys, or whoever decided about any of them."""
+        return "exact" if len(self.keys) == 1 else self.decided_by or _TIERS[self.keys[0].form]
+
+
+@dataclass(frozen=True)
+class View:
+    """The index as one question sees it, and the decisions that hold."""
+
+    db: sqlite3.Connection
+    decisions: Sequence[PatternDecision]
+    now: int
+
+    def groups(self, kind: PatternKind) -> list[Group]:
+        """Every group of a space, by when it was first seen; grouped anew if anything was added."""
+        keys = {one.key_id: one for one in queries.kinds(self.db, kind)}
+        self.regroup(kind, list(keys.values()))
+        found = {member.key_id: member for member in groups.members(self.db, kind)}
+        joined: dict[int, list[Kind]] = {}
+        decided: dict[int, str] = {}
+        for key in keys.values():
+            # A key that another process took in since, and grouped differently, is alone until the next question.
+            member = found.get(key.key_id) or Member(key.key_id, key.key_id, None)
+            joined.setdefault(member.group, []).append(key)
+            if member.decided_by:
+                decided[member.group] = max(member.decided_by, decided.get(member.group, ""))
+        return [Group(kind, label, tuple(members), decided.get(label)) for label, members in joined.items()]
+
+    def regroup(self, kind: PatternKind, keys: Sequence[Kind] | None = None) -> None:
+        """Group a space anew, if anything was added, and replay the decisions."""
+        found = queries.kinds(self.db, kind) if keys is None else keys
+        groups.regroup(self.db, kind, found, engine=VERSION, now=self.now, think=self._think)
+        self.settle(kind)
+
+    def settle(self, kind: PatternKind) -> None:
+        """Have the grouping show every decision."""
+        groups.settle(self.db, kind, _moves(self.decisions, kind))
+
+    def id_of(self, key_ids: Sequence[int]) -> str:
+        """The id of the pattern that these keys are."""
+        return pattern_id(queries.oldest_wording(self.db, key_ids))
+
+    def ignored(self, kind: PatternKind) -> set[int]:
+        """The groups that people do not want to hear of."""
+        found: set[int] = set()
+        for one in self.decisions:
+            if one.verdict is Verdict.IGNORE and one.kind is kind:
+                found |= {group for _, group in self._placed(one.pattern_id)}
+        return found
+
+    def find(self, typed: str, *, anew: bool = True) -> Group:
+        """The group that a pattern's id leads to, or the last six characters of it.
+
+        Args:
+            typed: the id.
+            anew: group anew first, if anything was added.
+
+        Raises:
+            NotFoundError: if none, or more than one, fits.
+        """
+        if anew:
+            for kind in {kind for kind, _ in self._placed(typed)}:
+                self.regroup(kind)
+        found = set(self._placed(typed))
+        if len(found) != 1:
+            raise NotFoundError(
+                f"{len(found)} patterns are known as {typed[:40]!r}. Give a whole id, or its last 6 characters; "
+                "`orchestrator pattern list` shows them."
+            )
+        return self.group(*found.pop())
+
+    def group(self, kind: PatternKind, label: int) -> Group:
+        """One group, without grouping anew."""
+        ids = set(groups.keys_in(self.db, kind, label))
+        keys = tuple(one for one in queries.kinds(self.db, kind) if one.key_id in ids)
+        return Group(kind, label, keys, groups.decided_by(self.db, kind, label))
+
+    def postings(self) -> Postings:
+        """The inverted list by which candidates are found."""
+        return Postings(self.db, ASKED, lambda line: features(entry_of(ASKED, line.value)))
+
+    def _placed(self, typed: str) -> Iterator[tuple[PatternKind, int]]:
+        wanted = wording_of(typed)
+        wording, bits = wanted or (0, 0)
+        for space, key_id in queries.worded(self.db, wording, None if bits == BITS else bits) if wanted else ():
+            kind = PatternKind(space)
+            if kind in OF_TEXT:
+                groups.place(self.db, kind, key_id)
+                yield kind, groups.group_of(self.db, key_id) or 0
+
+    def _think(self, keys: Sequence[Kind]) -> list[int]:
+        first: dict[str, int] = {}
+        assigned = assign(_entry(self.db, one) for one in keys)
+        if keys and keys[0].space == ASKED:
+            self.postings().add_missing()
+        return [first.setdefault(group, number) for number, group in enumerate(assigned)]
+
+
+@contextlib.contextmanager
+def opened(workspace: Workspace) -> Iterator[View]:
+    """The index, brought up to date with every session, for the length of a `with` block."""
+    with workspace.index().open() as db:
+        yield view_of(workspace, db)
+
+
+def view_of(workspace: Workspace, db: sqlite3.Connection) -> View:
+    """The view of an index that is open already."""
+    decisions = [one for one in workspace.read(PatternDecision).records if not one.withdrawn]
+    return View(db, decisions, microseconds(workspace.now()))
+
+
+def item_id(item: str) -> str:
+    """The id of a pattern of the workflow item with this name."""
+    return pattern_id(fingerprint(PatternKind.SKIPPED_ITEM, item))
+
+
+def _moves(decisions: Sequence[PatternDecision], kind: PatternKind) -> list[Move]:
+    """Agents' first, then people's, each as they were made: a person has the last word."""
+    mine = [one for one in decisions if one.kind is kind and one.verdict is not Verdict.IGNORE]
+    return [
+        Move(one.verdict, target, tuple(found for id_ in one.wordings if (found := _whole(id_)) is not None), one.by)
+        for one in sorted(mine, key=lambda one: one.by)
+        if (target := _whole(one.pattern_id)) is not None
+    ]
+
+
+def _whole(id_: str) -> int | None:
+    wording, bits = wording_of(id_) or (0, 0)
+    return wording if bits == BITS else None
+
+
+def _entry(db: sqlite3.Connection, key: Kind) -> Entry:
+    """What a key's oldest entry says; a line that is gone says nothing."""
+    line = queries.first_line(db, key.key_id)
+    return Entry() if line is None else entry_of(PatternKind(key.space), line.value)

@@ -1,0 +1,142 @@
+"""Why is this one pattern? Its members, who or what joined them, and what came near and stayed out."""
+
+from collections.abc import Iterator
+
+from orchestrator_mcp.analysis.digests import entry_of, moment, text_of
+from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
+from orchestrator_mcp.analysis.retrieval import Listed, features, nearest
+from orchestrator_mcp.analysis.similarity import words_of
+from orchestrator_mcp.records import fields
+from orchestrator_mcp.records.pattern import NearMiss, PatternLine, PatternList, PatternMember
+from orchestrator_mcp.records.pattern_decision import DecisionMade
+from orchestrator_mcp.records.pattern_details import PatternDetails
+from orchestrator_mcp.storage import queries
+from orchestrator_mcp.storage.queries import Kind
+from orchestrator_mcp.storage.workspace import Workspace
+
+from .evidence import correction_of, quotation, texts_of, title_of
+from .groups import Group, View, opened
+from .pattern_decisions import decisions_about
+from .patterns import confidence_of, find_patterns, found_in, ranked, state_of
+
+MEMBERS = 20
+NEAR = 3
+NEAR_READ = 2_000  # other groups that are compared
+WORDS_SHOWN = 6
+TEXTS_READ = 20
+
+_HISTORY = (None, None)
+
+
+def list_patterns(
+    workspace: Workspace, *, min_frequency: fields.MinFrequency = MIN_FREQUENCY, limit: fields.Limit = 50
+) -> PatternList:
+    """List every pattern of the whole history, the ignored ones too, most urgent first."""
+    with opened(workspace) as view:
+        found = ranked(find_patterns(view, _HISTORY, None, min_frequency, ignored=True))
+        lines = [
+            PatternLine(
+                id=one.id,
+                kind=one.kind,
+                title=title_of(one.group.template, one.rate, _texts(view, one.group)),
+                state=state_of(one, workspace.now()),
+                occurrences=one.tally.n,
+                sessions=one.tally.sessions,
+                joined_by=one.group.joined_by,
+            )
+            for one in found[:limit]
+        ]
+    return PatternList(
+        patterns=lines,
+        total=len(found),
+        warnings=workspace.unread,
+        legacy_detected=workspace.legacy.detected(),
+    )
+
+
+def show_pattern(workspace: Workspace, pattern_id: str) -> PatternDetails:
+    """One pattern: its members and tiers, what was decided, and what came near and stayed out.
+
+    Raises:
+        NotFoundError: if none, or more than one, is known by this id.
+    """
+    with opened(workspace) as view:
+        group = view.find(pattern_id)
+        found = found_in(view, group)
+        lines = queries.newest(view.db, group.key_ids, _HISTORY, TEXTS_READ)
+        return PatternDetails(
+            id=found.id,
+            kind=group.kind,
+            title=title_of(group.template, None, _texts(view, group)),
+            template=quotation(group.template),
+            state=state_of(found, workspace.now()),
+            confidence=confidence_of(found),
+            joined_by=group.joined_by,
+            cohesion=group.cohesion,
+            occurrences=found.tally.n,
+            retries=found.tally.retries,
+            sessions=found.tally.sessions,
+            workflows=found.tally.workflows,
+            agents=found.tally.agents,
+            first_seen=None if found.tally.first is None else moment(found.tally.first),
+            last_seen=None if found.tally.last is None else moment(found.tally.last),
+            correction=correction_of(lines),
+            members=[_member(view, group, key) for key in group.keys[:MEMBERS]],
+            members_in_all=len(group.keys),
+            near_misses=list(_near(view, group)),
+            decisions=[
+                DecisionMade(verdict=one.verdict, by=one.by, at=one.timestamp, reason=one.reason)
+                for one in decisions_about(view, group)
+            ],
+            legacy_detected=workspace.legacy.detected(),
+        )
+
+
+def _texts(view: View, group: Group) -> list[str]:
+    lines = queries.newest(view.db, group.key_ids, _HISTORY, TEXTS_READ)
+    return [text for _, text in texts_of(group.kind, lines)]
+
+
+def _member(view: View, group: Group, key: Kind) -> PatternMember:
+    known = queries.known(view.db, [key.key_id])
+    line = queries.first_line(view.db, key.key_id)
+    return PatternMember(
+        id=view.id_of([key.key_id]),
+        template=quotation(key.template),
+        example=quotation(text_of(group.kind, line.value)) if line else "",
+        occurrences=known.n,
+        sessions=known.sessions,
+        first_seen=None if known.first is None else moment(known.first),
+    )
+
+
+def _near(view: View, group: Group) -> Iterator[NearMiss]:
+    """The nearest other groups, by the words of their oldest entries, and in which words they differ."""
+    others = [one for one in view.groups(group.kind) if one.label != group.label][-NEAR_READ:]
+    listed = Listed()
+    for one in others:
+        listed.add(_features(view, one))
+    said = _words(view, group)
+    for number, likeness in nearest(_features(view, group), listed)[:NEAR]:
+        other = others[number]
+        theirs = _words(view, other)
+        yield NearMiss(
+            id=view.id_of(other.key_ids),
+            template=quotation(other.template),
+            occurrences=queries.known(view.db, other.key_ids).n,
+            likeness=round(likeness, 2),
+            shared=sorted(said & theirs)[:WORDS_SHOWN],
+            only_here=sorted(said - theirs)[:WORDS_SHOWN],
+            only_there=sorted(theirs - said)[:WORDS_SHOWN],
+        )
+
+
+def _features(view: View, group: Group) -> set[str]:
+    line = queries.first_line(view.db, group.keys[0].key_id)
+    return features(entry_of(group.kind, line.value)) if line else set()
+
+
+def _words(view: View, group: Group) -> set[str]:
+    line = queries.first_line(view.db, group.keys[0].key_id)
+    entry = entry_of(group.kind, line.value) if line else None
+    return set(words_of(f"{entry.subject} {entry.feedback}")) if entry else set()
