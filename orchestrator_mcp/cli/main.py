@@ -18,6 +18,8 @@ COMMANDS = (
     Command("demo", "see the whole loop on a small sample project"),
     Command("status", "what this project's store holds"),
     Command("init", "make the store now, instead of at the first write"),
+    Command("start", "start a workflow, as `workflow start` does"),
+    Command("workflow", "start a workflow, record what happens in it, see where it stands"),
     Command("failure", "log, list, show and search failures"),
     Command("feedback", "record feedback about a finished workflow"),
     Command("review", "what recurs: failures, errors, skipped items, learnings"),

@@ -99,6 +99,31 @@ class Applicable(StrEnum):
     NOT_APPLICABLE = "not-applicable"
 
 
+class WorkflowAction(StrEnum):
+    """What happens to a workflow."""
+
+    COMPLETE = "complete"
+    SKIP = "skip"
+    NOTE = "note"
+    ADVANCE = "advance"
+    EVENT = "event"
+    PAUSE = "pause"
+    RESUME = "resume"
+    FINISH = "finish"
+    ABANDON = "abandon"
+
+
+class WorkflowEventKind(StrEnum):
+    """What an agent can tell of a workflow beside its items."""
+
+    REVIEW_COMPLETED = "review_completed"
+    REVIEW_FAILED = "review_failed"
+    ERROR = "error"
+    COMMAND = "command"
+    PARALLEL_AGENTS = "parallel_agents"
+    NO_PARALLEL_AGENTS = "no_parallel_agents"
+
+
 ErrorContext = Annotated[
     str, Field(description="What went wrong: the error as printed, or one sentence", max_length=LONG)
 ]
@@ -167,3 +192,10 @@ AlternativeAgent = Annotated[str, Field(description="An agent that would have be
 ParentInvocationId = Annotated[str, Field(description="The run that started this one", max_length=SHORT)]
 FilesModified = Annotated[list[str], Field(description="Files the run changed", max_length=200)]
 
+WorkflowTask = Annotated[str, Field(description="The task", max_length=LONG)]
+WorkflowActionChoice = Annotated[WorkflowAction, Field(description="advance: next phase")]
+WorkflowItem = Annotated[str, Field(description="Item id, or review", max_length=SHORT)]
+WorkflowText = Annotated[str, Field(description="Notes, reason, error or output", max_length=LONG)]
+WorkflowEventChoice = Annotated[WorkflowEventKind, Field(description="If action=event")]
+WorkflowCommand = Annotated[str, Field(description="As run", max_length=LONG)]
+ExitCode = Annotated[int, Field(description="Of command", strict=True)]

@@ -11,6 +11,8 @@ known about it.
 workflow errors and feedback that repeat, with counts, examples and the correction.
 - suggest_rules: when review_patterns shows something worth preventing. Drafts rules with their evidence, for a person \
 to read and take over; an agent never applies one.
+- start_workflow, update_workflow, get_workflow: where no other orchestrator keeps a workflow. Start one with the \
+task, record items as you complete or skip them, errors, reviews and commands, and finish it: feedback is drawn from it.
 - record_feedback: once at the end of a workflow, before LEARN or commit: what helped, what hindered.
 - log_invocation: when you start a subagent and, with the same invocation_id, when it has finished.
 - migrate_state: once, if a result says legacy_detected is true. It only plans unless told otherwise; show the plan \

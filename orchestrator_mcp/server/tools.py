@@ -13,6 +13,7 @@ from orchestrator_mcp.services.patterns import review_patterns
 from orchestrator_mcp.services.rules import suggest_rules
 from orchestrator_mcp.services.sessions import list_sessions
 from orchestrator_mcp.services.telemetry import get_agent_ranking, log_invocation, log_success_metric
+from orchestrator_mcp.services.workflows import get_workflow, start_workflow, update_workflow
 
 Toolset = Literal["default", "telemetry", "admin"]
 
@@ -43,6 +44,9 @@ TOOLS: tuple[Tool, ...] = (
     Tool(verb=suggest_rules, title="Suggest rules", mutating=True),
     Tool(verb=migrate_state, title="Migrate legacy state", mutating=True),
     Tool(verb=log_invocation, title="Log an agent run", mutating=True, idempotent=False),
+    Tool(verb=start_workflow, title="Start a workflow", mutating=True, idempotent=False),
+    Tool(verb=update_workflow, title="Update the workflow", mutating=True, idempotent=False),
+    Tool(verb=get_workflow, title="Show the workflow"),
     Tool(verb=log_success_metric, title="Judge an agent run", toolset="telemetry", mutating=True, idempotent=False),
     Tool(verb=get_agent_ranking, title="Rank agents", toolset="telemetry"),
     Tool(verb=list_sessions, title="List sessions", toolset="admin"),

@@ -20,3 +20,8 @@ def new_id() -> str:
 def id_of(name: str) -> str:
     """An id of the same shape that always is the same for the same `name`."""
     return encode(int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:16]))
+
+
+def new_workflow_id() -> str:
+    """`wf_` and hex digits, as in the logs found in the wild; there it is 8 of them, which collide."""
+    return f"wf_{os.urandom(8).hex()}"

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -169,6 +169,32 @@ class Stream(Generic[R]):
         self._acknowledge()
         return self.model.model_validate(parse_object(data))
 
+    def append_all(self, records: Sequence[R], *, still: Callable[[], bool]) -> list[R] | None:
+        """Append several records by one write, if what they were drawn from still holds; else None, and nothing.
+
+        Args:
+            records: what to append. A crash may leave the first of them without the last.
+            still: asked under the lock, when the tail is whole.
+
+        Raises:
+            InvalidInputError: if a record is too large.
+        """
+        lines = [encode_line(self._fields(record)) for record in records]
+        with self._lock.held():
+            self._file.heal_locked()
+            if not still():
+                return None
+            self._file.append_locked(b"".join(lines))
+        self._acknowledge()
+        return [self.model.model_validate(parse_object(line)) for line in lines]
+
+    def confirm(self, record_id: str) -> None:
+        """Have a record on the disk that an earlier attempt stored and perhaps did not live, or manage, to sync."""
+        with self._lock.held():
+            self._take_in_all()
+            self._write_again(self._seen.newest_line(record_id))
+        self._acknowledge()
+
     def supersede(self, record_id: str, change: Callable[[R], R], *, request_id: str | None = None) -> R:
         """Append the newest version of a record, changed, with `rev` + 1; one that is not changed is left as it is.
 
@@ -256,12 +282,8 @@ class Stream(Generic[R]):
         return earlier
 
     def _confirmed(self, stored: R, record_id: str) -> R:
-        """What an earlier attempt stored and perhaps did not live, or did not manage, to sync."""
         if self._durable:
-            with self._lock.held():
-                self._take_in_all()
-                self._write_again(self._seen.newest_line(record_id))
-            self._acknowledge()
+            self.confirm(record_id)
         return stored
 
     def _write_again(self, line: Line | None) -> None:

@@ -17,8 +17,15 @@ MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
 
 
-class _Refused(yaml.YAMLError):
-    pass
+class Mapping(dict[Any, Any]):
+    """A mapping that knows the line of its file in which it begins, counted from 1."""
+
+    line: int
+
+
+class _Refused(yaml.MarkedYAMLError):
+    def __init__(self, problem: str, mark: Any) -> None:
+        super().__init__(problem=problem, problem_mark=mark)
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -29,12 +36,12 @@ class _PlainLoader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Refused("it has an anchor or an alias")
+            raise _Refused("it has an anchor or an alias", event.start_mark)
         if getattr(event, "tag", None):
-            raise _Refused("it has a tag")
+            raise _Refused("it has a tag", event.start_mark)
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise _Refused(f"it is nested deeper than {MAX_DEPTH} levels")
+            raise _Refused(f"it is nested deeper than {MAX_DEPTH} levels", event.start_mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -43,8 +50,23 @@ class _PlainLoader(yaml.SafeLoader):
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         repeated = next((key for key in keys if keys.count(key) > 1), None)
         if repeated is not None or "<<" in keys:
-            raise _Refused(f"the key {repeated or '<<'!r} is a merge or stands twice")
+            raise _Refused(f"the key {repeated or '<<'!r} is a merge or stands twice", node.start_mark)
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # a date that is none, a number of ten thousand digits
+            raise _Refused(str(error), node.start_mark) from error
+
+    def construct_yaml_map(self, node: Any) -> Any:
+        mapping = Mapping()
+        mapping.line = node.start_mark.line + 1
+        yield mapping
+        mapping.update(self.construct_mapping(node))
+
+
+_PlainLoader.add_constructor("tag:yaml.org,2002:map", _PlainLoader.construct_yaml_map)
 
 
 def read_yaml(path: Path) -> dict[str, Any] | None:
@@ -59,13 +81,18 @@ def read_yaml(path: Path) -> dict[str, Any] | None:
     try:
         value = yaml.load(data, _PlainLoader)  # noqa: S506  a safe loader, narrowed further
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InvalidInputError(f"{path} cannot be used: {_first_line(error)}. Correct it, then try again.") from error
+        problem = _problem(error, data)
+        raise InvalidInputError(f"{path} cannot be used: {problem}. Correct it, then try again.") from error
     if value is not None and not isinstance(value, dict):
         raise InvalidInputError(f"{path} cannot be used: it is no mapping. Correct it, then try again.")
     return value or {}
 
 
-def _first_line(error: Exception) -> str:
+def _problem(error: Exception, data: bytes) -> str:
+    """What is wrong, and in which line where that is known."""
     mark = getattr(error, "problem_mark", None)
-    where = f" in line {mark.line + 1}" if mark else ""
-    return f"{getattr(error, 'problem', None) or str(error).splitlines()[0]}{where}"
+    line = mark.line + 1 if mark else None
+    if isinstance(error, yaml.reader.ReaderError):
+        line = data.count(b"\n", 0, error.position) + 1
+    what = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return what if line is None else f"{what} in line {line}"

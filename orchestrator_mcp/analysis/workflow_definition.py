@@ -1,0 +1,134 @@
+"""Which phases and items does a workflow have? Read from a `workflow.yaml`, or the one that is shipped."""
+
+from typing import Any, NoReturn
+
+from orchestrator_mcp.errors import InvalidInputError
+from orchestrator_mcp.records.workflow import ItemDefinition, PhaseDefinition, WorkflowDefinition, WorkflowState
+
+from .baseline import WORKFLOW
+
+MAX_PHASES, MAX_ITEMS = 50, 500
+MAX_ID, MAX_NAME = 80, 300
+
+
+def default_definition() -> WorkflowDefinition:
+    """The workflow of a project that has none of its own."""
+    return WorkflowDefinition(
+        name="Default workflow",
+        version="1.0",
+        phases=tuple(
+            PhaseDefinition(
+                id=phase,
+                name=name,
+                items=tuple(
+                    ItemDefinition(id=item, name=what, required=required, skippable=skippable)
+                    for item, what, (required, skippable) in items
+                ),
+            )
+            for phase, name, items in WORKFLOW
+        ),
+    )
+
+
+def parse_definition(value: dict[str, Any]) -> WorkflowDefinition:
+    """What a `workflow.yaml` defines; keys that mean nothing here are ignored.
+
+    Args:
+        value: the file's content. A mapping in it may say in which `line` it begins.
+
+    Raises:
+        InvalidInputError: if it is no workflow: one sentence with the line, and what to do.
+    """
+    phases = _members(value, "phases")
+    if not 0 < len(phases) <= MAX_PHASES:
+        _refuse(value, f"it has {len(phases)} phases", f"List 1 to {MAX_PHASES} under `phases:`")
+    lines: dict[tuple[str, str], Any] = {}
+    found = tuple(_phase(value, phase, lines) for phase in phases)
+    if sum(len(phase.items) for phase in found) > MAX_ITEMS:
+        _refuse(value, f"it has more than {MAX_ITEMS} items", "Leave some out")
+    name = value.get("name")
+    return WorkflowDefinition(
+        name="Workflow" if name is None else str(name)[:MAX_NAME],
+        version=str(value.get("version", "1.0"))[:MAX_ID],
+        phases=found,
+    )
+
+
+def definition_of(state: WorkflowState) -> WorkflowDefinition:
+    """What a state says it was started from; else what its phases and items show."""
+    try:
+        return parse_definition(state.workflow_definition)
+    except InvalidInputError:
+        return WorkflowDefinition(
+            name=state.workflow_type or "Workflow",
+            version=state.workflow_version or "1.0",
+            phases=tuple(
+                PhaseDefinition(
+                    id=phase_id,
+                    name=phase_id,
+                    items=tuple(ItemDefinition(id=item_id, name=item_id) for item_id in phase.items),
+                )
+                for phase_id, phase in state.phases.items()
+            ),
+        )
+
+
+def _phase(parent: Any, value: Any, lines: dict[tuple[str, str], Any]) -> PhaseDefinition:
+    phase_id = _id(parent, value, "phase", lines)
+    items = tuple(_item(value, item, lines) for item in _members(value, "items"))
+    return PhaseDefinition(id=phase_id, name=_name(value, phase_id), items=items)
+
+
+def _item(parent: Any, value: Any, lines: dict[tuple[str, str], Any]) -> ItemDefinition:
+    item_id = _id(parent, value, "item", lines)
+    return ItemDefinition(
+        id=item_id,
+        name=_name(value, item_id),
+        required=_flag(value, "required", default=True),
+        skippable=_flag(value, "skippable", default=value.get("step_type") != "gate"),
+    )
+
+
+def _id(parent: Any, value: Any, what: str, lines: dict[tuple[str, str], Any]) -> str:
+    """The id of a phase or item, which must be the only one of its kind."""
+    if not isinstance(value, dict):
+        _refuse(parent, f"{what} {str(value)[:MAX_ID]!r} is no mapping", "Write it as `- id: …`, with its other keys")
+    found = value.get("id")
+    name = str(found) if type(found) in {str, int} else ""
+    if not 0 < len(name) <= MAX_ID or not name.isprintable() or name != name.strip():
+        _refuse(value, f"the {what} has no usable id", f"Give it an `id:` of 1 to {MAX_ID} plain characters")
+    if (what, name) in lines:
+        first = _line(lines[what, name])
+        _refuse(value, f"the {what} id {name!r} stands twice{f', first{first}' if first else ''}", "Rename one")
+    lines[what, name] = value
+    return name
+
+
+def _name(value: dict[str, Any], default: str) -> str:
+    name = value.get("name")
+    return default if name is None else str(name)[:MAX_NAME]
+
+
+def _flag(value: dict[str, Any], name: str, *, default: bool) -> bool:
+    found = value.get(name, default)
+    if not isinstance(found, bool):
+        _refuse(value, f"`{name}` of item {value.get('id')} is {str(found)[:MAX_ID]!r}", "Write true or false")
+    return found
+
+
+def _members(value: dict[str, Any], name: str) -> list[Any]:
+    found = value.get(name)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        _refuse(value, f"`{name}` is no list", f"Write each of the {name} as `- id: …`")
+    return found
+
+
+def _refuse(value: Any, problem: str, remedy: str) -> NoReturn:
+    raise InvalidInputError(f"workflow.yaml cannot be used{_line(value)}: {problem}. {remedy}, then start again.")
+
+
+def _line(value: Any) -> str:
+    line = getattr(value, "line", None)
+    return f" in line {line}" if line else ""
