@@ -16,7 +16,7 @@ UUID = f"{_H}{{8}}-{_H}{{4}}-{_H}{{4}}-{_H}{{4}}-{_H}{{12}}"
 _BARE = re.compile(r"[A-Za-z0-9_+/-]{20,65536}={0,2}")
 _RUN = re.compile(r"[A-Za-z0-9+]{12}")
 _IDS = rf"(?i){UUID}|(?<![a-z0-9])[0-9a-f]{{7,64}}(?![a-z0-9])|(?<![a-z0-9])[0-9]{{6,64}}"
-_KEPT = r"(?i)0[0-2][0-9a-hjkmnp-tv-z]{24}|AAAA[BCE][23]N[za][A-Za-z0-9+/=]{0,1024}|[\d_./+-]{0,1024}"
+_KEPT = r"(?i)(?:[a-z]{2,12}_)?0[0-2][0-9a-hjkmnp-tv-z]{24}|AAAA[BCE][23]N[za][A-Za-z0-9+/=]{0,1024}|[\d_./+-]{0,1024}"
 # Digests, package hashes and inline images say what they are just before.
 _DIGEST = (
     r"(?i)(?:sha-?\d{1,3}|h1|md5|integrity|etag|checksum|digest|blake2b?|hash)[\"']?[-:= \"'#]{1,4}$|/nix/store/$"

@@ -125,6 +125,7 @@ def test_a_private_key_goes_whole(label: str, written: Callable[[str], str]) -> 
         '{"session_id": "b8de435a", "session": "3f2a9c1b7d0e4f56"}', "PWD=/home/me/project", 'docker run -v "$PWD:/src" x@sha256:3f2a9c1b7d0e4f56',
         "example.org/x/credentials v1.19.30 h1:TTCvvzFU6gXa4iJecNG/0F/B0oYTiazoRECr2XyLHrY=", 'InvalidKey("Keys do not match.")',
         "-----BEGIN PUBLIC KEY-----", "", " ", "[REDACTED:token:0123abcd]",
+        "workflow wf_01kaxn3v7q9ht4m2r8c5e6w0zp was finished",
     ],
 )  # fmt: skip
 def test_what_is_no_secret_stays(text: str) -> None:
