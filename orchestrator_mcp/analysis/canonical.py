@@ -18,6 +18,13 @@ BODY = 1200
 _TOKEN = re.compile(r"<[a-z*]{1,5}>|'[^\w\s']{1,3}'|[^\s\"'`()\[\]{}<>,;|=:!?]{1,300}(?:'[a-z]{1,2}\b)?")
 _NAME = re.compile(r"\w{0,60}[a-z][A-Z]|[A-Z]{2,60}[a-z]{2}|.{0,60}(?:_|\w[.:/]{1,4}\w|[*~$@#])|\w\W{0,3}$")
 _CLOSING = re.compile(r": \w{1,60}$")
+# Of two numbers that were compared, only the numbers can tell which comparison it was.
+_COMPARISON = re.compile(
+    r"(?=.{0,40}(?:assert|expect))(?:[\W\d_]|(?:assert(?:ion)?(?:error)?|expect(?:ed)?|actual|received|got|but|to|be|was|is|not|and"
+    r"|equals?|failed|error|true|false|none|null|nan|(?<=\d)e)(?![^\W\d_])){1,200}",
+    re.IGNORECASE,
+)
+_REMARK = re.compile(r"\s\([^()]{1,80}\)[.!]?$")
 _DIGITS = re.compile(r"\d{1,300}")
 _PROSE_WORD = re.compile(r"(?<![^\W_])[a-z]{1,40}(?:'[a-z]{1,5})?(?![^\W_])")
 _MACHINE = re.compile(r"[\[\]{}<>=|\\`_@#*]|\w[:/(]\w|\w\.\w|: |[a-z][A-Z]|0x|\d{4}|\b[A-Z]{1,6}-?\d{3}|[\"']\S")
@@ -63,6 +70,8 @@ def is_word(token: str) -> bool:
 def _key(line: str, tokens: tuple[str, ...]) -> str:
     if says_nothing(line):
         return ""
+    if _COMPARISON.fullmatch(line):
+        return " ".join(line.casefold().removeprefix("assertionerror: ").split())
     # A line of nothing but values would equal every other such line: its outline stands for it.
     return " ".join(tokens) if set(tokens) - {ANY} else _DIGITS.sub("0", line[:200].casefold())
 
@@ -128,7 +137,7 @@ def _kind(lines: list[str], line: str) -> Kind:
 
 
 def _is_prose(line: str) -> bool:
-    if _MACHINE.search(line):
+    if _MACHINE.search(_REMARK.sub("", line)):
         return False
     words = _PROSE_WORD.findall(line.casefold())
     if len(words) < PROSE_WORDS:

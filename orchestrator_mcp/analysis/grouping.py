@@ -27,7 +27,6 @@ from orchestrator_mcp.analysis.grouping_tiers import (
     Entry,
     regroup,
 )
-from orchestrator_mcp.analysis.retrieval import candidates
 from orchestrator_mcp.analysis.similarity import stem, words_of
 
 __all__ = [
@@ -39,7 +38,6 @@ __all__ = [
     "Placement",
     "Tables",
     "assign",
-    "candidates",
     "canonical_of",
     "cohesion",
     "common_template",

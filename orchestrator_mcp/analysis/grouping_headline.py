@@ -32,6 +32,7 @@ _WRAPPER = re.compile(
     r"(?:(?<= )[A-Za-z]:[^:\n]{1,240})?(?::\d{1,7}){0,2}:\s{1,4}",
     re.IGNORECASE,
 )
+_DOING = re.compile(r"[^:\n]{1,80}:\s{1,4}")
 _NOISE = re.compile(
     r".{0,40}\bexit(?:ed)?(?: with)?(?: exit)? ?(?:code|status)\b.{0,20}"
     r"|[\W_]{0,600}"
@@ -71,8 +72,9 @@ def says_nothing(line: str) -> bool:
 
 
 def is_bare_traceback(lines: list[str]) -> bool:
-    """Is this one exception with its stack, rather than the output of a program?"""
-    return bool(_raised_line(lines)) and any(_OPENING.match(line) for line in lines[:3])
+    """Is this one exception with its stack, whatever came before, rather than the output of a program?"""
+    raised = _raised_line(lines)
+    return bool(raised) and (raised in lines[-2:] or any(_OPENING.match(line) for line in lines[:3]))
 
 
 def _cut(line: str) -> str:
@@ -103,7 +105,7 @@ def _unwrapped(line: str) -> str:
         if not prefix or prefix.end() >= len(line):
             break
         line = line[prefix.end() :]
-    wrapper = _WRAPPER.match(line)
+    wrapper = _WRAPPER.match(line) or _DOING.match(line)
     if wrapper and _RAISED.match(line, wrapper.end()):
         line = line[wrapper.end() :]
     raised = _RAISED.match(line)

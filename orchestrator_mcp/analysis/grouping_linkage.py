@@ -15,12 +15,15 @@ class Rule:
     """When clusters join: their mean likeness, less `hub` times the hubness of both, reaches `threshold`.
 
     Hubness is the mean likeness to the `nearest` neighbours: a text that resembles everything has to resemble
-    its own kind more (CSLS, Conneau et al. 2018).
+    its own kind more (CSLS, Conneau et al. 2018). It is at least `least`, for a small store shows little of it,
+    and at most `most`: where all are much alike, they are one kind and not hubs.
     """
 
     threshold: float
     hub: float = 0.0
     nearest: int = 5
+    least: float = 0.0
+    most: float = 1.0
 
 
 class Node(NamedTuple):
@@ -45,7 +48,8 @@ class _Cluster:
 def nodes_of(edges: Edges, rule: Rule) -> list[Node]:
     """Each text as a node."""
     nearest = max(1, min(rule.nearest, len(edges) - 1))
-    return [Node(1, sum(heapq.nlargest(nearest, near.values())) / nearest) for near in edges]
+    means = (sum(heapq.nlargest(nearest, near.values())) / nearest for near in edges)
+    return [Node(1, max(rule.least, min(rule.most, mean))) for mean in means]
 
 
 def average_linkage(edges: Edges, nodes: Sequence[Node], starts: Sequence[int], rule: Rule) -> list[int]:

@@ -3,6 +3,8 @@
 import re
 from functools import lru_cache
 
+from orchestrator_mcp.analysis.grouping_words import KEYWORDS
+
 ANY = "<*>"
 SCRAMBLED = 3  # changes from letter to digit that make a word random
 CUE = 24  # characters before a number that may call it a status
@@ -28,6 +30,11 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 _DOTS = re.compile(r"(?<![/\\.])\.{2,200}(?![/\\.])")
+_NO_COMMAND = re.compile(
+    r"[^\s:]{1,120}: (?:line )?(?:\d{1,7}: )?[^\s:]{1,80}: [Cc]ommand not found(?!\S)"
+    r"|[^\s:]{0,100}\b[a-z]{0,4}sh: (?:(?:line )?\d{1,7}: )?[^\s:]{1,80}: not found(?!\S)"
+    r"|[^\s:]{0,100}\b[a-z]{0,4}sh: (?:command not found|Unknown command): [^\s:]{1,80}(?!\S)"
+)
 _ACCOUNT = re.compile(r"(?:(?<=\bfor user )|(?<=\binvalid user )|(?<=\bunknown user ))[\w$-]{1,60}")
 _WORD = re.compile(rf"{_MASK}|[^\s\"'`()\[\]{{}}<>;|=]{{1,300}}(?:'[a-z]{{1,2}}\b)?")
 _UNIT = re.compile(r"(<num>) (?:[KMGTkmgt]?i?[Bb]|bytes?|ms|us|ns|s|secs?|seconds?|minutes?|hours?|days?)\b")
@@ -37,6 +44,13 @@ _POSITION = re.compile(
     re.IGNORECASE,
 )
 _COLUMNS = re.compile(r"(\bstatus[:=] ?)[45]\d\d((?:,? \w{1,30}[:=] ?<num>){2})")
+# What a line ends with in parentheses, if it only counts or tells a place: another line leaves it out.
+_ASIDE = re.compile(
+    rf"\s{{1,4}}\((?=[^()]{{0,80}}<)(?:{_MASK}|[\s,;:.=/#]"
+    r"|\b(?:attempts?|tr(?:y|ies|ied)|retr(?:y|ies|ied)|times?|took|elapsed|pid|page|step|item|part"
+    r"|after|in|of|out|at|on|for)\b){1,20}\)[.:!]?$",
+    re.IGNORECASE,
+)
 _LIST = re.compile(rf"[\[({{][ ,]{{0,3}}(?:{_MASK}[\s,;:=.]{{0,3}}){{0,12}}[\])}}]")
 _RUN = re.compile(rf"{_MASK}(?:[\s,;:.|/=&+#@%-]{{0,4}}(?:and |or )?{_MASK}){{1,40}}")
 
@@ -89,6 +103,8 @@ def masked(line: str, *, values: bool = True) -> str:
     line = _WORD.sub(_word, line)
     if "<num>" in line or "at end of" in line:
         line = _without_measures(line)
+    if ")" in line[-2:]:
+        line = _ASIDE.sub("", line)
     return _RUN.sub(ANY, _LIST.sub("<list>", line))
 
 
@@ -110,6 +126,8 @@ def _without_values(line: str) -> str:
 def _without_dressing(line: str) -> str:
     if "(s)" in line:
         line = line.replace("(s)", "")
+    if "not found" in line or "Unknown command" in line:  # each shell has its own way to say it
+        line = _NO_COMMAND.sub("command not found: <id>", line)
     if ".." in line:
         line = _DOTS.sub(" ", line)
     return _ACCOUNT.sub("<id>", line) if "user " in line else line
@@ -124,10 +142,12 @@ def _without_measures(line: str) -> str:
 def _quoted(match: re.Match[str]) -> str:
     value = match[0]
     if _SYMBOL.fullmatch(value, 1, len(value) - 1):
-        return f"'{value[1:-1]}'"  # a quoted comma or bracket is grammar, not data
+        return f"'{value[1:-1]}'"  # a quoted comma or bracket is grammar, not data,
+    if value[1:-1] in KEYWORDS:  # and so is a word of a language
+        return value[1:-1]
     if re.match(_REQUEST, value[1:]):
-        method, _, *rest = value[1:-1].split()
-        return " ".join([method, "<path>", *rest])
+        method, *rest = value[1:-1].split()
+        return " ".join([method, "<path>", *rest[1:]])
     return "<str>"
 
 

@@ -101,9 +101,16 @@ def pattern_id(key: str) -> str:
 
 
 def root(group: str, memory: Memory) -> str:
-    """The group that this one has become."""
+    """The group that this one has become.
+
+    Each look halves the way for the next (path halving, Tarjan & van Leeuwen 1984): it stays short however many merge.
+    """
     while (parent := memory.get("parent", group)) is not None:
-        group = parent
+        further = memory.get("parent", parent)
+        if further is None:
+            return parent
+        memory.put("parent", group, further)
+        group = further
     return group
 
 

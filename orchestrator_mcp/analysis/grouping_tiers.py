@@ -3,17 +3,15 @@
 These tiers look at all texts at once, so they regroup in review; the streaming groups are what they start from.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from operator import mul
 from typing import Protocol
 
 from orchestrator_mcp.analysis.canonical import Canonical, Kind
-from orchestrator_mcp.analysis.grouping_headline import plain_lines
+from orchestrator_mcp.analysis.grouping_headline import headline, is_bare_traceback, plain_lines
 from orchestrator_mcp.analysis.grouping_linkage import Node, Rule, average_linkage, nodes_of
+from orchestrator_mcp.analysis.grouping_meaning import Meanings, joined_meanings
 from orchestrator_mcp.analysis.similarity import (
-    MANY,
     STEM,
     Edges,
     Vector,
@@ -28,12 +26,15 @@ from orchestrator_mcp.analysis.similarity import (
 )
 
 LINES = Rule(threshold=0.65)
-PROSE = Rule(threshold=0.1, hub=0.25, nearest=5)
+PROSE = Rule(threshold=0.115, hub=0.3, nearest=5, least=0.08, most=0.5)
+MEANT = Rule(threshold=0.16, hub=0.3, nearest=5)
 WHOLE_STORE_KINDS: tuple[Kind, ...] = ("lines", "prose")
 OPENING = 400  # characters of an output that tell one failure from another
 HEADLINE, LETTERS, STEMS = 0.3, 0.5, 0.2  # weights of an equal headline and of what the openings share
-ALONE, REPORT = (1.0, 0.0, 0.0), (0.25, 0.25, 0.5)  # weights of all words, of the context, of the correction
-MEANING = 0.5  # weight of an embedder's likeness beside that of the words
+CORRECTION, TELLING = 0.5, 4  # weight of a correction beside all words together, and words from which on it has it
+OF_STEMS, OF_LETTERS = 0.7, 0.3  # weights of what prose shares
+MEANING = 0.75  # weight of an embedder's likeness beside that of the words
+NEAREST = 10  # by meaning, that are looked at where not every pair of texts can be
 ROUNDS = 3  # in which clusters are compared as wholes, where not every pair of texts could be
 MOST = 10_000  # wordings that are compared, the last ones; what is older is only told by its key and frame
 
@@ -66,20 +67,36 @@ def line_vectors(entries: Sequence[Entry], canonicals: Sequence[Canonical]) -> l
 
 
 def prose_vectors(entries: Sequence[Entry]) -> list[Vector]:
-    """The correction counts most: people name one remedy in fewer ways than one trouble."""
-    weights = [REPORT if entry.feedback else ALONE for entry in entries]
+    """The correction counts once more: people name one remedy in fewer ways than one trouble, unless in a word."""
     subjects = openings([entry.subject for entry in entries])
-    feedbacks = openings([entry.feedback for entry in entries])
-    texts = (
-        [f"{one} {other}" for one, other in zip(subjects, feedbacks, strict=True)],
-        [one if other else "" for one, other in zip(subjects, feedbacks, strict=True)],
-        feedbacks,
-    )
+    corrections = openings([entry.feedback for entry in entries])
+    words = [f"{subject} {correction}" for subject, correction in zip(subjects, corrections, strict=True)]
+    weights = list(map(_weight, corrections))
     return blend(
-        ([weight[part] / 2 for weight in weights], unit_vectors([bag(text) for text in block]))
-        for part, block in enumerate(texts)
-        for bag in (stems, letters)
+        ([share * weight for weight in part], unit_vectors([bag(text) for text in texts]))
+        for part, texts in (([1 - weight for weight in weights], words), (weights, corrections))
+        for share, bag in ((OF_STEMS, stems), (OF_LETTERS, letters))
     )
+
+
+def prose_meanings(entries: Sequence[Entry], embedder: Embedder) -> Meanings:
+    """What all of an entry says, and once more what its correction says, weighed as its words are."""
+    whole = embedder([f"{_said(entry.subject)} {entry.feedback}".strip() for entry in entries])
+    weights = {number: weight for number, entry in enumerate(entries) if (weight := _weight(entry.feedback))}
+    return joined_meanings(whole, embedder([entries[number].feedback for number in weights]), weights)
+
+
+def _weight(correction: str) -> float:
+    """A word or two of advice, such as `fix it`, go with anything."""
+    return CORRECTION * min(1.0, len(stems(correction)) / TELLING) ** 3
+
+
+def _said(text: str) -> str:
+    """A model reads so many words: of several lines it gets the one that tells first, and no stack."""
+    lines = plain_lines(text)
+    if len(lines) <= 1:
+        return text
+    return headline(lines) if is_bare_traceback(lines) else f"{headline(lines)}\n{text}"
 
 
 def regroup(
@@ -90,6 +107,8 @@ def regroup(
     embedder: Embedder | None,
 ) -> list[int]:
     """A cluster number per entry of one kind; entries of one start stay together."""
+    if not entries:
+        return []
     latest = starts[-MOST:]
     clusters = _clusters(kind, entries[-MOST:], canonicals[-MOST:], latest, embedder)
     found = dict(zip(latest, clusters, strict=True))
@@ -105,17 +124,21 @@ def _clusters(
 ) -> list[int]:
     if kind == "lines":
         return _linked(line_vectors(entries, canonicals), starts, LINES)
+    # A wrapper alone, such as `Exit code 1`, may stand around anything: then only the correction tells.
+    entries = [
+        entry if text.key else Entry(feedback=entry.feedback) for entry, text in zip(entries, canonicals, strict=True)
+    ]
     vectors = prose_vectors(entries)
     if not embedder:
         return _linked(vectors, starts, PROSE)
-    meanings = embedder([f"{entry.subject} {entry.feedback}" for entry in entries])
-    edges = _with_meaning(edges_of(vectors), meanings)
-    return average_linkage(edges, nodes_of(edges, PROSE), starts, PROSE)
+    return _linked(vectors, starts, MEANT, prose_meanings(entries, embedder))
 
 
-def _linked(vectors: Sequence[Vector], starts: Sequence[int], rule: Rule) -> list[int]:
+def _linked(
+    vectors: Sequence[Vector], starts: Sequence[int], rule: Rule, meanings: Meanings | None = None
+) -> list[int]:
     """Where only the nearest pairs were looked at, what they make is compared again, each cluster as one node."""
-    edges = edges_of(vectors)
+    edges = _edges(vectors, meanings)
     nodes = nodes_of(edges, rule)
     clusters = average_linkage(edges, nodes, starts, rule)
     few = are_few(vectors)
@@ -127,7 +150,8 @@ def _linked(vectors: Sequence[Vector], starts: Sequence[int], rule: Rule) -> lis
             members.setdefault(cluster, []).append(number)
         means = [mean([vectors[n] for n in numbers]) for numbers in members.values()]
         wholes = [_whole([nodes[n] for n in numbers]) for numbers in members.values()]
-        joined = average_linkage(edges_of(means), wholes, range(len(means)), rule)
+        edges = _edges(means, meanings and meanings.of(members.values()))
+        joined = average_linkage(edges, wholes, range(len(means)), rule)
         few = are_few(means) or joined == list(range(len(means)))
         names = list(members)
         name = {old: names[new] for old, new in zip(names, joined, strict=True)}
@@ -139,16 +163,16 @@ def _whole(nodes: Sequence[Node]) -> Node:
     return Node(len(nodes), sum(node.hubness for node in nodes) / len(nodes))
 
 
-def _with_meaning(edges: Edges, vectors: Sequence[Sequence[float]]) -> Edges:
-    """Likeness of words and of meanings, half each; in a large store only for those that share words."""
-    pairs: Iterable[tuple[int, int]] = combinations(range(len(edges)), 2) if len(edges) <= MANY else _neighbours(edges)
+def _edges(vectors: Sequence[Vector], meanings: Meanings | None) -> Edges:
+    edges = edges_of(vectors)
+    return _with_meaning(edges, vectors, meanings) if meanings else edges
+
+
+def _with_meaning(edges: Edges, vectors: Sequence[Vector], meanings: Meanings) -> Edges:
+    """Likeness of words and of meanings; in a large store only of those that are near by either."""
     joined: Edges = [{} for _ in edges]
-    for one, other in pairs:
-        meaning = max(0.0, sum(map(mul, vectors[one], vectors[other])))
-        likeness = (1 - MEANING) * edges[one].get(other, 0.0) + MEANING * meaning
-        joined[one][other] = joined[other][one] = likeness
+    for one, other, meaning in meanings.pairs(edges, len(edges) if are_few(vectors) else NEAREST):
+        if other not in joined[one]:
+            likeness = (1 - MEANING) * edges[one].get(other, 0.0) + MEANING * max(0.0, meaning)
+            joined[one][other] = joined[other][one] = likeness
     return joined
-
-
-def _neighbours(edges: Edges) -> Iterator[tuple[int, int]]:
-    return ((one, other) for one, near in enumerate(edges) for other in near if one < other)

@@ -21,13 +21,23 @@ NEAREST, FEWEST = 30, 6  # these many, or fewer where that were too much work to
 LEADS = 24  # found by the stems that weigh most,
 COMMON, LATEST = 0.02, 60  # among the latest texts with the same stem: at most this share of all, and so many
 STEM = "="  # what a stem among the features begins with
-SHORTEST_STEM = 3
+SHORTEST_STEM, LONG_STEM = 3, 5
 LONGEST, SHORTEST = 4000, 200  # characters of a text whose words count: at most, and however many texts there are
 CHARACTERS = 600_000  # of all texts together
 
 _WORD = re.compile(r"[^\W_]{1,40}(?:'[^\W_]{1,10})?")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ied", "edly", "ed", "es", "ly", "ment", "s")
+# What is taken off the end of a word, the first that fits, and what is put in its place.
+_ENDINGS = {
+    **dict.fromkeys(("ations", "ation", "ating", "ated", "ates", "ate", "ators", "ator"), ""),
+    **dict.fromkeys(("ings", "ing", "edly", "ed", "ions", "ion", "ly"), ""),
+    **dict.fromkeys(("ies", "ied"), "y"),
+    **{ending: ending[:-2] for ending in ("sses", "ches", "shes", "xes")},
+    **{ending: ending for ending in ("ss", "us", "is")},
+    "s": "",
+}
+_DOUBLED = re.compile(r"([bdgmnprt])\1$")
+_NOUN = "ment"
 
 
 def openings(texts: Sequence[str]) -> list[str]:
@@ -42,10 +52,16 @@ def words_of(text: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 14)
 def stem(word: str) -> str:
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= SHORTEST_STEM:
-            return word[: -len(ending)]
-    return word[:-1] if word.endswith("e") and len(word) > SHORTEST_STEM + 1 else word
+    """What is left of a word without its inflection: `commit` of `committing`, `fil` of `file` and of `files`."""
+    for ending, instead in _ENDINGS.items():
+        if word.endswith(ending) and len(word) - len(ending) + len(instead) >= SHORTEST_STEM:
+            word = word.removesuffix(ending) + instead
+            break
+    if len(word) >= len(_NOUN) + LONG_STEM:
+        word = word.removesuffix(_NOUN)
+    if len(word) > SHORTEST_STEM:
+        word = word.removesuffix("e")
+    return _DOUBLED.sub(r"\1", word) if len(word) > SHORTEST_STEM else word
 
 
 @lru_cache(maxsize=1 << 14)
@@ -66,11 +82,12 @@ def letters(text: str) -> Counter[str]:
 def unit_vectors(bags: Sequence[Bag]) -> list[Vector]:
     """One vector of length 1 per bag, in which rare features weigh more.
 
-    Only products of two of them mean something: what a single bag has is left out, and features that always
-    come together are one. That makes the vectors many times shorter, and no product different.
+    Not so much more, hence the root, that what a text alone has drowns what it shares. Only products of two of them
+    mean something: what a single bag has is left out, and features that always come together are one. That makes
+    the vectors many times shorter, and no product different.
     """
     count = Counter(chain.from_iterable(bags))
-    rarity = {feature: math.log((1 + len(bags)) / (1 + n)) + 1 for feature, n in count.items()}
+    rarity = {feature: math.sqrt(math.log((1 + len(bags)) / (1 + n)) + 1) for feature, n in count.items()}
     together = _together(bags)
     leads = {traces: feature for feature, traces in reversed(together.items()) if count[feature] > 1}
     sizes = Counter(together.values())

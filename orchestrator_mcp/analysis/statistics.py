@@ -18,7 +18,7 @@ def wilson(k: int, n: int, z: float = Z95) -> tuple[float, float]:
     scale = 1 + z * z / n
     centre = (p + z * z / (2 * n)) / scale
     half = z / scale * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return (max(0.0, centre - half) if k else 0.0), (min(1.0, centre + half) if k < n else 1.0)
 
 
 def chance_of_ratio(k: int, n: int, earlier_k: int, earlier_n: int) -> float:

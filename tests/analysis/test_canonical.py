@@ -45,6 +45,32 @@ SAME = {
     "versions": ["needs version 1.2.3 of it", "needs version 2.0.0-rc1 of it"],
     "sizes": ["sent 1848 bytes (1.80 KB) to it", "sent 12 bytes to it"],
     "quoted values": ["unexpected keyword argument 'colour'", 'unexpected keyword argument "size"'],
+    "what is counted in parentheses": [
+        f"the config could not be loaded{remark}"
+        for remark in (
+            "",
+            " (line 3)",
+            " (2)",
+            " (attempt 4 of 5)",
+            " (took 3.2s)",
+            " (src/a.py:3)",
+            " (tried 3 times).",
+        )
+    ],
+    "shells without a command": [
+        "bash: jq: command not found",
+        "bash: line 3: rg: command not found",
+        "./run.sh: line 12: pnpm: command not found",
+        "zsh: command not found: poetry",
+        "/bin/sh: 1: uv: not found",
+        "sh: tsc: not found",
+        "fish: Unknown command: deno",
+    ],
+    "an exception after what a program printed": [
+        "KeyError: 'name'",
+        f"loading\none\ntwo\nthree\n{STACK}KeyError: 'name'",
+        "while reading the settings: KeyError: 'name'",
+    ],
     "places": ["src/a.py:3:1: E501 line too long (90 > 79)", "lib/b.py:88:2: E501 line too long (101 > 79)"],
 }
 DIFFERENT = [
@@ -57,6 +83,11 @@ DIFFERENT = [
         'ValueError: could not find "zyxwvutsrqponmlkjihgfedcba"',
     ),
     ("KeyError: 'name'", "KeyError: 'user'"),
+    ("assert 3 == 4", "assert 7 == 9"),
+    ("AssertionError: expected 3, got 4", "AssertionError: expected 1, got 2"),
+    ("connection lost (refused after 3 tries)", "connection lost (timed out after 3 tries)"),
+    ("unnecessary `else` after `return` here", "unnecessary `else` after `raise` here"),
+    ("/bin/sh: 1: jq: not found", "config.yaml: not found"),
     ("expected ',' but found the end", "expected ':' but found the end"),
     ("ValueError: bad input given", "TypeError: bad input given"),
 ]
@@ -107,8 +138,8 @@ def test_each_text_is_routed_by_what_it_is(text: str, kind: str) -> None:
 
 
 def test_the_template_is_readable() -> None:
-    text = "FileNotFoundError: [Errno 2] No such file: '/srv/x.txt' (tried 3 times)"
-    assert canonical(text).template == "FileNotFoundError: [Errno <num>] No such file: <str> (tried <num> times)"
+    text = "FileNotFoundError: [Errno 2] No such file: '/srv/x.txt' in /home/me (tried 3 times)"
+    assert canonical(text).template == "FileNotFoundError: [Errno <num>] No such file: <str> in <path>"
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=())))

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from orchestrator_mcp.analysis import grouping_linkage, similarity
 from orchestrator_mcp.analysis.canonical import canonical
-from orchestrator_mcp.analysis.grouping import Entry, Tables, assign, candidates, group, place, root
+from orchestrator_mcp.analysis.grouping import Entry, Tables, assign, group, place, root
 from orchestrator_mcp.analysis.grouping_tiers import PROSE, prose_vectors
+from orchestrator_mcp.analysis.retrieval import candidates
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
@@ -52,6 +53,87 @@ VARIANTS: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
 def test_twenty_variants_are_one_group(variant: Callable[[], str]) -> None:
     assert len(set(assign([variant() for _ in range(20)]))) == 1
+
+
+# Each a maker of reports of one mistake, in other words every time.
+REWORDED: dict[str, Callable[[], tuple[str, str]]] = {
+    "migration": lambda: (
+        RNG.choice(
+            [
+                "forgot to run alembic upgrade before the tests",
+                "tests failed: alembic upgrade was not run first",
+                f"missing table t_{digits(2)} because alembic upgrade had not been run",
+                f"relation does not exist in tests/test_{digits(2)}.py, alembic upgrade never ran",
+            ]
+        ),
+        f"{RNG.choice(['', 'always ', 'first '])}run alembic upgrade {RNG.choice(['', 'head '])}before running tests",
+    ),
+    "file names": lambda: (
+        RNG.choice(
+            [
+                f"Wrong test filename: {RNG.choice(NAMES)}_test.py",
+                f"Another naming violation: tests/unit/test_{RNG.choice(NAMES)}.py",
+                "Third naming violation in tests",
+            ]
+        ),
+        RNG.choice(["Use TC-UT-XXX_name.py pattern", "Files should be TC-UT-XXX", "name test files TC-UT-XXX"]),
+    ),
+    "virtual environment": lambda: (
+        RNG.choice(
+            [
+                "forgot to activate the venv",
+                "commands were run without activating the venv",
+                "the venv was not active when pip ran",
+            ]
+        ),
+        RNG.choice(["activate the venv first", "always activate the venv before pip", "source the venv's activate"]),
+    ),
+}
+
+
+@pytest.mark.parametrize("variant", REWORDED.values(), ids=REWORDED.keys())
+def test_twenty_reworded_reports_are_one_group_among_others(variant: Callable[[], tuple[str, str]]) -> None:
+    ids = assign([report(*pair) for pair in [*UNRELATED, *(variant() for _ in range(20))]])
+    assert len(set(ids[len(UNRELATED) :])) == 1
+    assert len(set(ids)) == len(UNRELATED) + 1
+
+
+def test_twenty_wordings_of_what_only_shares_a_word_make_no_pattern() -> None:
+    for _ in range(20):
+        pairs = [
+            (
+                f"Batch size default {RNG.choice(['undocumented', 'not documented', 'missing from the docs'])}",
+                f"document the default of the {RNG.choice(['batch size option', 'option', 'batch size'])}",
+            ),
+            (
+                f"{RNG.choice(['Nightly', 'Hourly', 'Weekly'])} batch job name {RNG.choice(['unclear', 'misleading'])}",
+                f"rename the {RNG.choice(['job', 'batch job', 'nightly job'])}",
+            ),
+            (
+                f"Which batch of {RNG.choice(['tickets', 'records', 'users'])}?",
+                f"say which {RNG.choice(['tickets', 'ones', 'batch'])} are meant",
+            ),
+        ]
+        assert max(Counter(assign([report(*pair) for pair in pairs])).values()) < 3
+
+
+def test_twenty_pairs_of_different_long_values_stay_apart() -> None:
+    for _ in range(20):
+        one, other = ("".join(RNG.sample("abcdefghijklmnopqrstuvwxyz", 20)) for _ in range(2))
+        assert len(set(assign([f'ValueError: could not find "{one}"', f'ValueError: could not find "{other}"']))) == 2
+
+
+@pytest.mark.parametrize("correction", ["fix it", "be careful", "retry"])
+def test_a_correction_that_says_little_joins_nothing(correction: str) -> None:
+    assert max(Counter(assign([report(context, correction) for context, _ in UNRELATED[3:]])).values()) < 3
+
+
+def test_the_same_correction_joins_what_is_worded_differently() -> None:
+    contexts = ["the dev server did not start", "bind: address already in use", "port 3000 is taken"]
+    same = [report(context, "stop the old server before starting a new one") for context in contexts]
+    ids = assign([*(report(*pair) for pair in UNRELATED), *same])
+    assert len(set(ids[-3:])) == 1
+    assert len(set(ids)) == len(UNRELATED) + 1
 
 
 def test_variants_of_different_failures_stay_apart() -> None:
@@ -162,6 +244,7 @@ def test_the_nearest_kinds_are_offered() -> None:
 
 
 def test_an_embedder_joins_what_shares_no_words() -> None:
+    pytest.importorskip("numpy", reason="the semantic extra is not installed")
     entries = [
         report("pipeline went red", "mend it"),
         report("CI failure", "repair"),
@@ -332,7 +415,9 @@ def test_linkage_is_what_joining_the_best_pair_again_and_again_gives(seed: int, 
 
 def test_vectors_leave_no_product_different() -> None:
     words = [Counter(text.split()) for text in ("a b b c", "a b b d", "a c e e", "f", "")]
-    rarity = {word: math.log(6 / (1 + sum(word in bag for bag in words))) + 1 for bag in words for word in bag}
+    rarity = {
+        word: math.sqrt(math.log(6 / (1 + sum(word in bag for bag in words))) + 1) for bag in words for word in bag
+    }
     whole = [{word: (1 + math.log(n)) * rarity[word] for word, n in bag.items()} for bag in words]
     short = similarity.unit_vectors(words)
     for one, other in combinations(range(len(words)), 2):
