@@ -27,16 +27,30 @@ def lines_for_people() -> list[str]:
     return [line for block in blocks(section, "sh") for line in block.splitlines()]
 
 
+RUN = [sys.executable, "-m", "orchestrator_mcp.cli"]
+
+
+def named(folder: Path) -> dict[str, str]:
+    """What the words in capitals stand for: a failure, a pattern of two members, one of these, and another pattern."""
+
+    def logged(context: str) -> dict:
+        words = ["failure", "log", "--context", context, "--feedback", context[::-1], "--category", "api", "--json"]
+        return json.loads(subprocess.check_output([*RUN, *words], cwd=folder))
+
+    first, second, third = (logged(text) for text in ("It broke", "Something else fell over", "A third thing"))
+    pattern, member, other = (one["pattern"]["id"] for one in (first, second, third))
+    subprocess.check_output([*RUN, "pattern", "merge", pattern, member], cwd=folder)
+    return {"ID": first["id"], "PATTERN": pattern, "MEMBER": member, "OTHER": other}
+
+
 @pytest.mark.parametrize("line", lines_for_people())
 def test_what_the_readme_says_to_type_works(line: str, tmp_path: Path) -> None:
-    words = shlex.split(line)[1:]
-    run = [sys.executable, "-m", "orchestrator_mcp.cli"]
-    if words[0] == "forget":
-        logged = [*run, "failure", "log", "--context", "a", "--feedback", "b", "--category", "api", "--json"]
-        answer = json.loads(subprocess.check_output(logged, cwd=tmp_path))
-        words = ["forget", answer["id"], "--yes"]
+    words = shlex.split(line, comments=True)[1:]
+    if any(word.isupper() for word in words):
+        names = named(tmp_path)
+        words = [names.get(word, word) for word in words] + (["--yes"] if words[0] == "forget" else [])
     (tmp_path / "ci.jsonl").write_text('{"message": "It broke"}\n', encoding="utf-8")
-    result = subprocess.run([*run, *words], cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    result = subprocess.run([*RUN, *words], cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     asks = b"there is no terminal" in result.stderr and "--interactive" in words
     assert result.returncode == 0 or asks, result.stderr
 

@@ -35,6 +35,8 @@ def test_every_dependency_has_its_reason() -> None:
     for requirement in PROJECT["dependencies"]:
         name = re.split(r"[<>=~!]", requirement)[0]
         assert f"| `{name}` |" in architecture, name
+    for requirement in PROJECT["optional-dependencies"]["semantic"]:
+        assert f"`{re.split(r'[<>=~!]', requirement)[0]}`" in architecture, requirement
 
 
 def test_the_server_arguments_exist() -> None:
@@ -56,4 +58,6 @@ def test_the_wheel_carries_the_demo_and_the_types(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "orchestrator_mcp/py.typed" in names
     assert "orchestrator_mcp/cli/legacy_project/.workflow_log.jsonl" in names
+    assert "orchestrator_mcp/analysis/wordpiece.txt" in names
+    assert {"LICENSE", "Apache-2.0.txt"} <= {name.rpartition("/")[2] for name in names}
     assert not [name for name in names if name.startswith(("tests/", "examples/"))]
