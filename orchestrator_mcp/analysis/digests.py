@@ -1,4 +1,7 @@
-"""What each line of each stream means to the index: in which space it is compared, and under which key."""
+"""What each line of each stream means to the index: in which space it is compared, under which key, and what it tells.
+
+A text is a digest; what happened in a workflow is a fact.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -6,27 +9,28 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orchestrator_mcp.records.base import FORGOTTEN, parse_time
-from orchestrator_mcp.records.digest import Digest
+from orchestrator_mcp.records.digest import Digest, Fact
 from orchestrator_mcp.records.fields import Severity
 from orchestrator_mcp.records.pattern import PatternKind
 
+from .facts import PROCESS, TOOL, UNKNOWN, of_event, of_feedback
 from .grouping import Entry, canonical_of, key_of
 from .identity import fingerprint
 
-VERSION = "3"
+VERSION = "4"
 """Raise it whenever keys or digests change: every cache is then rebuilt."""
 
 SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH)
 
+_IN_WORDS = {PatternKind.CHALLENGE, PatternKind.LEARNING}
 _RANK = {severity.value: rank for rank, severity in enumerate(SEVERITIES)}
-_ERROR_EVENTS = {"verification_failed", "gate_failed", "error", "item_failed", "review_failed"}
-_RESOLVED = {"item_completed": 0, "item_skipped": 1}
+ERROR_EVENTS = {"verification_failed", "gate_failed", "error", "item_failed", "review_failed"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def digest(stream: str, value: dict[str, Any]) -> Iterator[Digest]:
-    """The digests of one line; unknown streams and events have none."""
+def digest(stream: str, value: dict[str, Any]) -> Iterator[Digest | Fact]:
+    """The digests and facts of one line; unknown streams and events have none."""
     reader = None if value.get("forgotten") else _READERS.get(stream)
     return reader(value) if reader else iter(())
 
@@ -38,7 +42,12 @@ def text_of(kind: PatternKind, value: dict[str, Any]) -> str:
 
 
 def entry_of(kind: PatternKind, value: dict[str, Any]) -> Entry:
-    """A line as the grouping compares it: what happened, and the correction where there is one."""
+    """A line as the grouping compares it: what happened, and the correction where there is one.
+
+    What people say in their own words is compared as corrections are: as prose, however short.
+    """
+    if kind in _IN_WORDS:
+        return Entry(feedback=text_of(kind, value))
     return Entry(context=text_of(kind, value), feedback=_text(value, "feedback") or "")
 
 
@@ -78,22 +87,23 @@ def _failure(value: dict[str, Any]) -> Iterator[Digest]:
     )
 
 
-def _event(value: dict[str, Any]) -> Iterator[Digest]:
-    event = _text(value, "event_type") or _text(value, "type")
-    item = _text(value, "item_id")
-    if event in _ERROR_EVENTS:
+def _event(value: dict[str, Any]) -> Iterator[Digest | Fact]:
+    if (_text(value, "event_type") or _text(value, "type")) in ERROR_EVENTS:
         yield from _of_text(PatternKind.WORKFLOW_ERROR, value)
-    elif event in _RESOLVED and item:
-        workflow = _text(value, "workflow_id")
-        kind = PatternKind.SKIPPED_ITEM
-        yield Digest(
-            kind, item, item, "item", _time(value), workflow, hit=_RESOLVED[event], wording=fingerprint(kind, item)
-        )
+    yield from of_event(value, _time(value))
 
 
-def _process(value: dict[str, Any]) -> Iterator[Digest]:
-    yield from _of_text(PatternKind.CHALLENGE, value)
-    yield from _of_text(PatternKind.LEARNING, value)
+def _process(value: dict[str, Any]) -> Iterator[Digest | Fact]:
+    # The old tool hardly ever found the workflow's id: each entry that does not know it is of another one.
+    nameless = value.get("workflow_id") == UNKNOWN
+    named = value | {"workflow_id": f"{UNKNOWN} {_time(value)}"} if nameless else value
+    yield from _of_text(PatternKind.CHALLENGE, named)
+    yield from _of_text(PatternKind.LEARNING, named)
+    yield from of_feedback(PROCESS, value, _time(value))
+
+
+def _tool(value: dict[str, Any]) -> Iterator[Digest | Fact]:
+    yield from of_feedback(TOOL, value, _time(value))
 
 
 def _invocation(value: dict[str, Any]) -> Iterator[Digest]:
@@ -105,10 +115,11 @@ def _error_message(value: dict[str, Any]) -> str:
     return (_text(outcome, "error_message") or "") if isinstance(outcome, dict) else ""
 
 
-_READERS: dict[str, Callable[[dict[str, Any]], Iterator[Digest]]] = {
+_READERS: dict[str, Callable[[dict[str, Any]], Iterator[Digest | Fact]]] = {
     "failures": _failure,
     "log": _event,
-    "process_feedback": _process,
+    PROCESS: _process,
+    TOOL: _tool,
     "invocations": _invocation,
 }
 
@@ -120,6 +131,9 @@ _TEXTS: dict[PatternKind, Callable[[dict[str, Any]], str]] = {
     PatternKind.INVOCATION_ERROR: _error_message,
 }
 
+OF_TEXT = tuple(_TEXTS)
+"""The kinds whose entries are compared by their texts."""
+
 
 def _of_text(
     kind: PatternKind,
@@ -130,12 +144,13 @@ def _of_text(
     retryable: bool = False,
 ) -> Iterator[Digest]:
     entry = entry_of(kind, value)
-    if entry.context in {"", FORGOTTEN}:
+    if entry.subject in {"", FORGOTTEN}:
         return
     form = canonical_of(entry)
+    said = entry.subject if form.key else _all_that_is_said(entry, value)
     yield Digest(
         kind,
-        key_of(form) or f"alone {value.get('id') or fingerprint(kind, json.dumps(value, sort_keys=True))}",
+        key_of(form) or f"alone {fingerprint(kind, said)}",
         form.template,
         form.kind,
         _time(value),
@@ -143,10 +158,14 @@ def _of_text(
         _text(value, "agent_name"),
         category,
         severity,
-        1,
-        fingerprint(kind, entry.context),
+        fingerprint(kind, said),
         retryable,
     )
+
+
+def _all_that_is_said(entry: Entry, value: dict[str, Any]) -> str:
+    """What tells an entry from others whose text says nothing: its correction, else that it is another record."""
+    return f"{entry.context}\0{entry.feedback or value.get('id') or json.dumps(value, sort_keys=True)}"
 
 
 def _text(value: dict[str, Any], name: str) -> str | None:

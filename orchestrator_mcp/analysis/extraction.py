@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator_mcp.records.workflow import LogEvent, WorkflowState
+from orchestrator_mcp.records.workflow import EVENTS, LogEvent, WorkflowState
 
 from .baseline import ITEMS, LEARNINGS_ITEM, PHASE0_CHECK
 from .extraction_errors import split_errors
@@ -11,13 +11,6 @@ from .extraction_learnings import challenges, went_well
 from .extraction_times import duration_seconds, phase_seconds
 
 _RESOLUTIONS = {"item_completed": "completed", "item_skipped": "skipped", "item_failed": "failed"}
-_EVENTS = """
-    workflow_started workflow_completed workflow_abandoned workflow_finished phase_started phase_completed
-    item_started item_completed item_skipped item_failed human_override note_added error
-    verification_passed verification_failed review_started review_completed review_failed
-    conflict_resolved conflict_escalated gate_executed gate_passed gate_failed gate_retry
-    evidence_validated evidence_rejected skip_validated skip_rejected parallel_agents_used"""
-_KNOWN = frozenset(_EVENTS.split())
 _STARTED = "Started workflow:"
 _REVIEW = "_review"
 
@@ -62,14 +55,14 @@ def one_workflow(events: Sequence[LogEvent], state: WorkflowState | None, workfl
     last = last_workflow_id(events)
     chosen = workflow_id or of_state or last
     nameless = last is None and workflow_id in (None, of_state)
-    known = (event for event in events if event.event_type in _KNOWN)
+    known = (event for event in events if event.event_type in EVENTS)
     mine = tuple(event for event in known if nameless or (chosen and event.workflow_id == chosen))
     return Workflow(chosen, mine, state if state and chosen == of_state else WorkflowState(workflow_id=chosen))
 
 
 def last_workflow_id(events: Sequence[LogEvent]) -> str | None:
     """The workflow of the newest event of a known type that names one."""
-    named = (event.workflow_id for event in reversed(events) if event.event_type in _KNOWN and event.workflow_id)
+    named = (event.workflow_id for event in reversed(events) if event.event_type in EVENTS and event.workflow_id)
     return next(named, None)
 
 

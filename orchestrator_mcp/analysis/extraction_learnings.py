@@ -39,18 +39,18 @@ _DENIED = re.compile(
 def went_well(notes: str | None) -> str | None:
     """The sentences that plainly say what went well, or None."""
     return _joined(
-        text for text, label in _sentences(notes) if label == "well" or (not label and _says(_WELL, _HARD, text))
+        text for text, label in sentences(notes) if label == "well" or (not label and _says(_WELL, _HARD, text))
     )
 
 
 def challenges(notes: str | None) -> str | None:
     """The sentences that plainly say what was hard, or None."""
     return _joined(
-        text for text, label in _sentences(notes) if label == "hard" or (not label and _says(_HARD, _WELL, text))
+        text for text, label in sentences(notes) if label == "hard" or (not label and _says(_HARD, _WELL, text))
     )
 
 
-def _sentences(notes: str | None) -> Iterator[tuple[str, str | None]]:
+def sentences(notes: str | None) -> Iterator[tuple[str, str | None]]:
     """Each sentence, and the kind its own heading gives it. A heading holds until the end of its line."""
     for line in (notes or "").splitlines():
         bare = _BULLET.sub("", line.strip())

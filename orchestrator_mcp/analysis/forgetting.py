@@ -12,6 +12,7 @@ from orchestrator_mcp.records.base import FORGOTTEN
 from .canonical import canonical
 from .rules import content_hash
 from .sanitize import clip, single_line
+from .workflow_fold import ABANDONED, STARTED
 
 SHORTEST = 8
 """Shorter texts go from the record itself, but are not hunted elsewhere: they would be found in anything."""
@@ -186,6 +187,7 @@ def _hunted(forms: Iterable[str]) -> tuple[str, ...]:
 def _forms(text: str) -> Iterator[str]:
     fenced = text.replace("```", "'''")  # as a draft shows code
     yield from (text, fenced, single_line(text))
+    yield from (text.removeprefix(label) for label in (STARTED, ABANDONED))  # as a workflow's state has it
     yield from (clip(single_line(text), limit) for limit in _CLIPS)
     yield from (clip(fenced.strip("\n"), limit) for limit in _CLIPS)
     yield from _telling_lines(text)

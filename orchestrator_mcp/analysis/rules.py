@@ -10,12 +10,13 @@ from orchestrator_mcp.records.fields import Severity
 from orchestrator_mcp.records.pattern import PatternKind
 from orchestrator_mcp.records.rule import Suggestion
 
+from .detectors import OF_RUNS
 from .sanitize import clip, single_line
 
 EXAMPLES = 3
 
 _TICKS = re.compile(r"`{3,}")
-_ROADMAP = {PatternKind.SKIPPED_ITEM, PatternKind.WORKFLOW_ERROR, PatternKind.CHALLENGE}
+_ROADMAP = {PatternKind.WORKFLOW_ERROR, PatternKind.CHALLENGE, *OF_RUNS}
 
 
 class Reported(Protocol):
@@ -43,8 +44,8 @@ def draft_rule(kind: PatternKind, title: str, entries: Sequence[dict[str, Any]])
     both. Nothing is made up: without a correction there is no rule, and the answer is None.
     """
     lines = [f"## {title}", ""]
-    if kind is PatternKind.SKIPPED_ITEM:
-        lines.append("Make this workflow item optional, or remove it: it is nearly always skipped.")
+    if kind in OF_RUNS:
+        lines.append(OF_RUNS[kind].advice)
     corrections = Counter(single_line(text) for one in entries if isinstance(text := one.get("feedback"), str))
     lines += [clip(text, 300) for text, _ in corrections.most_common(2)]
     if len(lines) == 2:  # noqa: PLR2004  a heading and a blank line

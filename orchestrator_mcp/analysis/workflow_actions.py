@@ -1,6 +1,6 @@
 """Which event does an action on a workflow become, and of what is the agent reminded? Nothing is ever blocked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -82,12 +82,8 @@ def step(state: WorkflowState, update: Update) -> Step:
 
 def open_items(state: WorkflowState) -> list[ItemView]:
     """The items that are neither completed nor skipped, of every phase begun so far."""
-    return [
-        ItemView(id=item.id, name=item.name, required=item.required)
-        for phase_id in state.phases
-        if _has_begun(state, phase_id)
-        for item in _open(state, phase_id)
-    ]
+    begun = [phase_id for phase_id in state.phases if _has_begun(state, phase_id)]
+    return [ItemView(id=item.id, name=item.name, required=item.required) for item in _open(state, begun)]
 
 
 def phase_views(state: WorkflowState) -> list[PhaseView]:
@@ -301,18 +297,17 @@ def _about_item(state: WorkflowState, action: WorkflowAction, event: LogEvent) -
 
 
 def _still_open(state: WorkflowState, phase_ids: list[str]) -> Iterator[str]:
-    names = [item.id for phase_id in phase_ids for item in _open(state, phase_id) if item.required]
+    names = [item.id for item in _open(state, phase_ids) if item.required]
     if names:
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         listed = ", ".join(names[:MOST_NAMED]) + more
         yield f"Required items are still open: {listed}. Complete them, or skip them with a reason."
 
 
-def _open(state: WorkflowState, phase_id: str) -> list[ItemDefinition]:
-    phase = state.phases.get(phase_id)
-    items = phase.items.items() if phase else ()
+def _open(state: WorkflowState, phase_ids: Iterable[str]) -> list[ItemDefinition]:
     rules = _definitions(state)
-    return [rules[one] for one, item in items if _status(item.status) not in _DONE]
+    phases = (state.phases[one] for one in phase_ids if one in state.phases)
+    return [rules[one] for phase in phases for one, item in phase.items.items() if _status(item.status) not in _DONE]
 
 
 def _definitions(state: WorkflowState) -> dict[str, ItemDefinition]:

@@ -48,8 +48,8 @@ def parse_definition(value: dict[str, Any]) -> WorkflowDefinition:
         _refuse(value, f"it has more than {MAX_ITEMS} items", "Leave some out")
     name = value.get("name")
     return WorkflowDefinition(
-        name="Workflow" if name is None else str(name)[:MAX_NAME],
-        version=str(value.get("version", "1.0"))[:MAX_ID],
+        name=_said(value, name, "Workflow")[:MAX_NAME],
+        version=_said(value, value.get("version"), "1.0")[:MAX_ID],
         phases=found,
     )
 
@@ -92,9 +92,13 @@ def _item(parent: Any, value: Any, lines: dict[tuple[str, str], Any]) -> ItemDef
 def _id(parent: Any, value: Any, what: str, lines: dict[tuple[str, str], Any]) -> str:
     """The id of a phase or item, which must be the only one of its kind."""
     if not isinstance(value, dict):
-        _refuse(parent, f"{what} {str(value)[:MAX_ID]!r} is no mapping", "Write it as `- id: …`, with its other keys")
+        _refuse(
+            parent,
+            f"{what} {_said(parent, value, '')[:MAX_ID]!r} is no mapping",
+            "Write it as `- id: …`, with its other keys",
+        )
     found = value.get("id")
-    name = str(found) if type(found) in {str, int} else ""
+    name = _said(value, found, "") if type(found) in {str, int} else ""
     if not 0 < len(name) <= MAX_ID or not name.isprintable() or name != name.strip():
         _refuse(value, f"the {what} has no usable id", f"Give it an `id:` of 1 to {MAX_ID} plain characters")
     if (what, name) in lines:
@@ -106,13 +110,21 @@ def _id(parent: Any, value: Any, what: str, lines: dict[tuple[str, str], Any]) -
 
 def _name(value: dict[str, Any], default: str) -> str:
     name = value.get("name")
-    return default if name is None else str(name)[:MAX_NAME]
+    return _said(value, name, default)[:MAX_NAME]
+
+
+def _said(parent: Any, value: Any, default: str) -> str:
+    try:
+        return default if value is None else str(value)
+    except ValueError:  # a number of ten thousand digits
+        _refuse(parent, "it has a number that is too long", "Write it as text in quotes")
 
 
 def _flag(value: dict[str, Any], name: str, *, default: bool) -> bool:
     found = value.get(name, default)
     if not isinstance(found, bool):
-        _refuse(value, f"`{name}` of item {value.get('id')} is {str(found)[:MAX_ID]!r}", "Write true or false")
+        item, said = _said(value, value.get("id"), ""), _said(value, found, "")[:MAX_ID]
+        _refuse(value, f"`{name}` of item {item} is {said!r}", "Write true or false")
     return found
 
 

@@ -155,7 +155,7 @@ def _item_skipped(state: WorkflowState, event: LogEvent) -> dict[str, Any]:
 
 def _note_added(state: WorkflowState, event: LogEvent) -> dict[str, Any]:
     status = event.details.get("status")  # of a pause or its end, which have no event type of their own in the wild
-    changes = {"status": status} if status else {}
+    changes = {"status": status} if status and isinstance(status, str) else {}
     return changes | (_item_changed(state, event, **_notes(event)) if event.item_id else {})
 
 

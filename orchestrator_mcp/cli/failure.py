@@ -47,6 +47,7 @@ def arguments(parser: Arguments) -> None:
     answer = parser.subcommand("answer", "say that a failure is the same as a candidate it was shown, or new", _answer)
     answer.add_argument("id", help="the failure's id, or the last 6 characters of it")
     answer.add_argument("same_as", metavar="PATTERN", help="the candidate's id, or `new` if it is none of them")
+    answer.add_argument("--request-id", help="repeat it to retry safely")
 
 
 def _limit(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +76,8 @@ def _log(call: Call) -> object:
 
 
 def _answer(call: Call) -> object:
-    return failures.log_failure(call.workspace(), failure_id=call.args.id, same_as=call.args.same_as)
+    args = call.args
+    return failures.log_failure(call.workspace(), failure_id=args.id, same_as=args.same_as, request_id=args.request_id)
 
 
 def _list(call: Call) -> object:

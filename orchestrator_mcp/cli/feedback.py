@@ -1,4 +1,4 @@
-"""`orchestrator feedback`: record feedback about a finished workflow."""
+"""`orchestrator feedback`: record feedback about a finished workflow, and review it."""
 
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,7 @@ from orchestrator_mcp.records.fields import (
 )
 from orchestrator_mcp.services.feedback import record_feedback
 
+from . import feedback_review
 from .command import Arguments, Call
 from .prompts import ask_optional, choose
 
@@ -51,6 +52,7 @@ def arguments(parser: Arguments) -> None:
             f"--{name.replace('_', '-')}", choices=[one.value for one in choices] if choices else None, help=question
         )
     one.set_defaults(kind=FeedbackKind.BOTH)
+    feedback_review.arguments(parser)
 
 
 def _feedback(call: Call) -> object:

@@ -15,9 +15,12 @@ def arguments(parser: Arguments) -> None:
     one.add_argument("--by", help="a field that keeps apart what has different values in it, such as project")
     one.add_argument("--out", type=Path, help="write one {id, cluster} a line to this file")
     one.add_argument("--min-frequency", type=int, default=MIN_FREQUENCY, help="texts that make a group (3)")
+    one.add_argument("--words-only", action="store_true", help="leave out the tier of meaning, if it is installed")
 
 
 def _group(call: Call) -> object:
     args = call.args
     least = checked("min-frequency", args.min_frequency, 1, 1_000_000)
-    return group_file(args.file, field=args.field, by=args.by, out=args.out, min_frequency=least)
+    return group_file(
+        args.file, field=args.field, by=args.by, out=args.out, min_frequency=least, words_only=args.words_only
+    )

@@ -79,7 +79,9 @@ def _say(problem: str, args: argparse.Namespace) -> None:
 
         print(json.dumps({"error": problem}, ensure_ascii=False))
     else:
-        print(f"orchestrator: {problem}", file=sys.stderr)
+        from orchestrator_mcp.analysis.sanitize import single_line  # noqa: PLC0415  a problem may quote what a file says
+
+        print(f"orchestrator: {single_line(problem)}", file=sys.stderr)
 
 
 def _bug() -> int:

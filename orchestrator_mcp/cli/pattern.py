@@ -7,6 +7,8 @@ from orchestrator_mcp.services import pattern_decisions, pattern_details
 
 from .command import Arguments, Call, checked
 
+MEMBERS = 20  # wordings of a pattern that fit a screen
+
 
 def arguments(parser: Arguments) -> None:
     listing = parser.subcommand("list", "list every pattern, the ignored ones too", _list)
@@ -45,7 +47,7 @@ def _list(call: Call) -> object:
 
 
 def _show(call: Call) -> object:
-    return pattern_details.show_pattern(call.workspace(), call.args.pattern)
+    return pattern_details.describe_pattern(call.workspace(), call.args.pattern, members=MEMBERS)
 
 
 def _merge(call: Call) -> object:

@@ -18,7 +18,7 @@ from orchestrator_mcp.records.session import SessionList, SessionView, StoreStat
 from orchestrator_mcp.records.telemetry import AgentRank, AgentRanking, InvocationLogged, MetricLogged, Statistics
 from orchestrator_mcp.services.forgetting import Forgotten
 
-from . import render_patterns, render_workflow  # noqa: F401  each registers its own
+from . import render_feedback, render_patterns, render_workflow  # noqa: F401  each registers its own
 from .layout import clean, colour, day, facts, indented, more, plural, shown, size, table
 
 

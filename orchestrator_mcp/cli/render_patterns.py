@@ -35,7 +35,7 @@ def _(result: PatternReview) -> str:
         plural(counts.sessions, "session"),
         plural(counts.workflows, "workflow"),
     )
-    lines = [f"Review ({window}): {', '.join(held)}", rule()]
+    lines = [f"Review ({window}): {', '.join(held)}; compared by {result.engine}", rule()]
     if not result.patterns:
         wider = "" if result.window.from_ is None else " in this window; --all looks at the whole history"
         lines.append(f"Nothing recurs{wider}. Log failures as they happen.")
@@ -52,7 +52,7 @@ def _pattern(one: Pattern, most: int) -> str:
     if one.workflows:
         where += f", {plural(one.workflows, 'workflow')}"
     if one.rate:
-        where = f"in {rate_text(one.rate)} of the workflows that resolved it"
+        where = f"in {rate_text(one.rate)} of the workflows that could tell"
     notes = [f"confidence {one.confidence.value}", one.state.value]
     notes += [one.trend.value] if one.trend in (Trend.RISING, Trend.FALLING) else []
     notes += ["one incident"] if one.one_incident else []
@@ -65,7 +65,10 @@ def _pattern(one: Pattern, most: int) -> str:
 
 @shown.register
 def _(result: GroupedTexts) -> str:
-    lines = [f"{result.texts} texts, {len(result.groups)} groups; {result.alone} texts are like no other", rule()]
+    lines = [
+        f"{result.texts} texts, {len(result.groups)} groups, by {result.engine}; {result.alone} are like no other",
+        rule(),
+    ]
     most = max((one.members for one in result.groups), default=1)
     for one in result.groups:
         place = f"{clean(one.by)}: " if one.by else ""

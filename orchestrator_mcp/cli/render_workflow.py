@@ -11,8 +11,8 @@ _MARKS = {"completed": "✓", "active": "▸"}
 @shown.register
 def _(result: WorkflowView) -> str:
     if result.workflow_id is None:
-        return result.next_step
-    lines = [f"{result.workflow_id}  {clean(result.status or 'unknown')}  {clean(result.task or '')}".rstrip()]
+        return clean(result.next_step)
+    lines = [f"{clean(result.workflow_id)}  {clean(result.status or 'unknown')}  {clean(result.task or '')}".rstrip()]
     wide = max((len(phase.id) for phase in result.phases), default=0)
     lines += [_phase(phase, wide) for phase in result.phases]
     if result.open_items:

@@ -45,6 +45,7 @@ class KnownPattern(Model):
     retries: int
     is_retry: bool
     sessions: int
+    one_incident: bool
     first_seen: Timestamp | None
     joined_by: str
     template: str

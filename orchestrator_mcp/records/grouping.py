@@ -22,4 +22,5 @@ class GroupedTexts(Result):
     texts: int
     groups: list[TextGroup]
     alone: int
+    engine: str
     written: str | None = None

@@ -15,6 +15,9 @@ class PatternKind(StrEnum):
     FAILURE = "failure"
     WORKFLOW_ERROR = "workflow_error"
     SKIPPED_ITEM = "skipped_item"
+    MISSING_REVIEW = "missing_review"
+    UNUSED_PARALLEL = "unused_parallel"
+    PHASE_TIMING = "phase_timing"
     CHALLENGE = "challenge"
     LEARNING = "learning"
     INVOCATION_ERROR = "invocation_error"
@@ -105,13 +108,14 @@ class Counts(Model):
 
 
 class PatternReview(Result):
-    """The answer to `review_patterns`."""
+    """The answer to `review_patterns`. `engine` is what told entries apart: a model's name, or words alone."""
 
     window: Window
     counts: Counts
     patterns: list[Pattern]
     positives: list[str]
     next_step: str
+    engine: str
     next_cursor: str | None = None
 
 
@@ -133,6 +137,7 @@ class PatternList(Result):
 
     patterns: list[PatternLine]
     total: int
+    engine: str
 
 
 class PatternMember(Model):

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import model_validator
+
 from .base import Model, Record, Result, Timestamp
 from .pattern import PatternKind
 
@@ -15,6 +17,10 @@ class Verdict(StrEnum):
     IGNORE = "ignore"
     SAME = "same"
     NEW = "new"
+
+
+WEIGHT = ("agent", "person")
+"""Who decides, in the order of their words' weight."""
 
 
 class PatternDecision(Record):
@@ -32,6 +38,13 @@ class PatternDecision(Record):
     by: Literal["agent", "person"]
     reason: str | None = None
     withdrawn: bool = False
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "PatternDecision":
+        if not self.wordings and self.verdict in {Verdict.MERGE, Verdict.SPLIT, Verdict.SAME}:
+            msg = f"{self.verdict} names no wording"
+            raise ValueError(msg)
+        return self
 
 
 class DecisionMade(Model):

@@ -31,4 +31,5 @@ class PatternDetails(Result):
     members_in_all: int
     near_misses: list[NearMiss]
     decisions: list[DecisionMade]
+    engine: str
     untrusted: Literal[True] = True

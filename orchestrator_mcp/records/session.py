@@ -70,3 +70,4 @@ class StoreStatus(Result):
     current_session: str | None
     sessions: int
     legacy_files: list[str]
+    engine: str

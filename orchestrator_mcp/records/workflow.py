@@ -21,6 +21,15 @@ FINISHED = "workflows"
 ENDED = frozenset({"completed", "abandoned"})
 """The statuses of a workflow that is over."""
 
+_EVENTS = """
+    workflow_started workflow_completed workflow_abandoned workflow_finished phase_started phase_completed
+    item_started item_completed item_skipped item_failed human_override note_added error
+    verification_passed verification_failed review_started review_completed review_failed
+    conflict_resolved conflict_escalated gate_executed gate_passed gate_failed gate_retry
+    evidence_validated evidence_rejected skip_validated skip_rejected parallel_agents_used"""
+EVENTS = frozenset(_EVENTS.split())
+"""Every event type that the wild knows. Others stay in the log, and nothing is concluded from them."""
+
 
 def _object_or_empty(value: Any) -> Any:
     return value if isinstance(value, dict) else {}
@@ -44,7 +53,7 @@ def _whole_or_none(value: Any) -> Any:
 def _by_id(value: Any) -> Any:
     """Items and phases are an object by id in every version we know; a list of objects with ids is read too."""
     if isinstance(value, list):
-        value = {part.get("id"): part for part in value if isinstance(part, dict)}
+        value = {str(part.get("id")): part for part in value if isinstance(part, dict)}
     parts = value.items() if isinstance(value, dict) else ()
     return {str(name): part for name, part in parts if isinstance(part, dict | Model)}
 

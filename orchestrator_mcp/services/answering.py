@@ -2,33 +2,35 @@
 
 from collections.abc import Iterator
 
+from orchestrator_mcp.analysis import patterns as rules_of
 from orchestrator_mcp.analysis.digests import entry_of, moment
 from orchestrator_mcp.analysis.identity import pattern_id
-from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY, confidence, static_words
+from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.analysis.retrieval import features, nearest
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, OrchestratorError
 from orchestrator_mcp.records.failure import Candidate, Failure, FailureLogged, KnownPattern
-from orchestrator_mcp.records.fields import Level
-from orchestrator_mcp.records.pattern import PatternState
 from orchestrator_mcp.records.pattern_decision import PatternDecision, Verdict
 from orchestrator_mcp.records.streams import BY_MODEL
 from orchestrator_mcp.storage import groups, queries
 from orchestrator_mcp.storage.ids import id_of
 from orchestrator_mcp.storage.queries import Entry
 from orchestrator_mcp.storage.standing import Standing, standing_of
+from orchestrator_mcp.storage.streams import Stream
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .evidence import correction_of, quotation
-from .groups import ASKED, View, view_of
+from .groups import ASKED, View, decider, view_of
+from .meaning import is_installed
 
 OFFERED = 5
+TRIES = 5
 FEW = 40  # wordings that are grouped anew at once, which takes a few milliseconds; more wait for the next review
 NEW = "new"
 
 _STREAM = BY_MODEL[Failure].name
 
 
-def answer(workspace: Workspace, failure: Failure) -> FailureLogged:
+def answer(workspace: Workspace, stream: Stream[Failure], failure: Failure) -> FailureLogged:
     """What is known about a failure that is already stored: nothing here may lose it."""
     legacy = workspace.legacy.detected()
     if failure.is_test:
@@ -36,8 +38,8 @@ def answer(workspace: Workspace, failure: Failure) -> FailureLogged:
             id=failure.id, next_step="A trial entry: it is stored but never counted.", legacy_detected=legacy
         )
     try:
-        with workspace.index_of(Failure).open() as db:
-            found = queries.entry_in(db, workspace.stream(Failure).path, failure.id)
+        with workspace.index_of(stream).open() as db:
+            found = queries.entry_in(db, stream.path, failure.id)
             if found is None:
                 raise NotFoundError("it is not in the cache yet. Ask review_patterns.")
             said = _said(view_of(workspace, db), failure.id, *found)
@@ -53,7 +55,7 @@ def answer(workspace: Workspace, failure: Failure) -> FailureLogged:
 def link(workspace: Workspace, failure_id: str, same_as: str, request_id: str | None) -> FailureLogged:
     """Record what an entry is the same as, or that it is none of what was offered; a later answer replaces it.
 
-    Only the entry's own wording goes to the other pattern, never what it was grouped with.
+    Only the entry and its exact repeats go to the other pattern, never what it was grouped with.
     """
     with workspace.index().open() as db:
         view = view_of(workspace, db)
@@ -67,15 +69,16 @@ def link(workspace: Workspace, failure_id: str, same_as: str, request_id: str | 
     with workspace.index().open() as db:
         view = view_of(workspace, db)
         said = _said(view, entry.record, entry.key_id, is_retry=False)
-        overruled = decision is not None and decision.verdict is Verdict.SAME and not _are_together(view, decision)
-    warnings = ["A person has decided otherwise, and that counts: the entry stays where it is."] if overruled else []
+        holds = decision is None or _holds(view, decision)
+    warnings = [] if holds else ["It stays where it is: a person decided otherwise, and that counts."]
     return said.model_copy(
         update={"recorded": False, "warnings": warnings, "legacy_detected": workspace.legacy.detected()}
     )
 
 
 def _entry(view: View, typed: str) -> Entry:
-    found = queries.locate(view.db, _STREAM, typed.strip().lower())
+    plain = typed.strip().lower().encode("utf-8", "replace").decode()  # a command line may bring any bytes
+    found = queries.locate(view.db, _STREAM, plain)
     if len(found) != 1:
         raise NotFoundError(
             f"{len(found)} counted failures are known as {typed[:40]!r}. Give the id that log_failure returned, or its "
@@ -87,7 +90,8 @@ def _entry(view: View, typed: str) -> Entry:
 def _place(view: View, key: int) -> None:
     """Give a key its group: as of now where that is quick, else one of its own until the next review."""
     if groups.group_of(view.db, key) is None:
-        if groups.as_of(view.db, ASKED) is None or groups.at_most(view.db, ASKED, FEW):
+        quick = groups.at_most(view.db, ASKED, FEW) and not is_installed()  # a model takes too long to ask
+        if quick or groups.as_of(view.db, ASKED) is None:
             view.regroup(ASKED)
         groups.place(view.db, ASKED, key)
         view.postings().add(key)
@@ -95,8 +99,11 @@ def _place(view: View, key: int) -> None:
 
 
 def _said(view: View, failure_id: str, key: int, is_retry: bool) -> FailureLogged:
-    _place(view, key)
-    known = _known(view, key, failure_id, is_retry=is_retry)
+    for _ in range(TRIES):
+        _place(view, key)
+        known = _known(view, key, failure_id, is_retry=is_retry)
+        if known.occurrences + known.retries:  # else another process grouped anew in between
+            break
     needed = max(0, MIN_FREQUENCY - known.occurrences)
     offered = list(_candidates(view, key)) if needed and not _is_answered(view, key) else []
     as_of = groups.as_of(view.db, ASKED)
@@ -114,20 +121,20 @@ def _known(view: View, key: int, own_id: str, *, is_retry: bool) -> KnownPattern
     label = groups.group_of(view.db, key) or key
     seen = standing_of(view.db, ASKED, label)
     template = queries.template_of(view.db, key)
-    level = confidence(seen.n, seen.sessions, static_words(template))
     joined = groups.has_many(view.db, ASKED, label)
-    state = PatternState.NEW if seen.n < MIN_FREQUENCY else PatternState.ONGOING
+    first = None if seen.first is None else moment(seen.first)
     return KnownPattern(
         id=pattern_id(seen.wording),
-        state=PatternState.IGNORED if label in view.ignored(ASKED) else state,
+        state=rules_of.state(first, moment(view.now), ignored=label in view.ignored(ASKED)),
         occurrences=seen.n,
         retries=seen.retries,
         is_retry=is_retry,
         sessions=seen.sessions,
-        first_seen=None if seen.first is None else moment(seen.first),
-        joined_by=(groups.decided_by(view.db, ASKED, label) or "prose") if joined else "exact",
+        one_incident=seen.occasions <= 1,
+        first_seen=first,
+        joined_by=(groups.decided_by(view.db, ASKED, label) or view.tier(ASKED)) if joined else "exact",
         template=quotation(template),
-        confidence=min(level, Level.MEDIUM, key=[*Level].index) if joined else level,
+        confidence=rules_of.sureness(seen.n, seen.occasions, template, exact=not joined),
         correction=_correction(view, seen, own_id),
     )
 
@@ -172,7 +179,7 @@ def _is_answered(view: View, key: int) -> bool:
 
 
 def _decision(workspace: Workspace, view: View, entry: Entry, same_as: str) -> PatternDecision | None:
-    own = pattern_id(entry.wording)
+    own, by = pattern_id(entry.wording), decider(workspace)
     if same_as.strip().lower() == NEW:
         verdict, target, wordings = Verdict.NEW, own, _declined(view, entry.key_id)
     else:
@@ -185,7 +192,7 @@ def _decision(workspace: Workspace, view: View, entry: Entry, same_as: str) -> P
             return None
         verdict, target, wordings = Verdict.SAME, view.id_of(group.key_ids), [own]
     return PatternDecision(
-        id=id_of(f"link:{own}"),
+        id=id_of(f"link:{by}:{own}"),
         timestamp=workspace.now(),
         session_id=workspace.known_session(),
         verdict=verdict,
@@ -193,7 +200,7 @@ def _decision(workspace: Workspace, view: View, entry: Entry, same_as: str) -> P
         pattern_id=target,
         wordings=wordings,
         failure_id=entry.record,
-        by="agent" if workspace.settings.source == "agent" else "person",
+        by=by,
     )
 
 
@@ -205,19 +212,24 @@ def _declined(view: View, key: int) -> list[str]:
 
 
 def _instead_of(old: PatternDecision | None, new: PatternDecision) -> PatternDecision:
-    said = ("verdict", "pattern_id", "wordings", "by", "withdrawn")
-    return old if old and all(getattr(old, name) == getattr(new, name) for name in said) else new
+    """An agent's same word once more changes nothing, also where a person took it back; a person's is the last then."""
+    said = ("verdict", "pattern_id", "wordings")
+    same = old and new.by == "agent" and all(getattr(old, name) == getattr(new, name) for name in said)
+    return old if old and same else new
 
 
-def _are_together(view: View, decision: PatternDecision) -> bool:
-    view.settle(ASKED)
-    return len({view.find(one, anew=False).label for one in (decision.pattern_id, *decision.wordings)}) == 1
+def _holds(view: View, decision: PatternDecision) -> bool:
+    """Whether things are as a decision has them."""
+    mine = view.find(decision.pattern_id, anew=False).label
+    others = {label for one in decision.wordings for label in view.labels_of(one)}
+    return mine in others if decision.verdict is Verdict.SAME else mine not in others
 
 
 def _next_step(known: KnownPattern, needed: int, failure_id: str, offered: list[Candidate]) -> str:
-    times = "for the first time" if known.occurrences <= 1 else f"{known.occurrences} times"
+    times = {0: "for the first time", 1: "for the first time", 2: "twice"}.get(known.occurrences)
+    times = times or f"{known.occurrences} times"
     if known.is_retry:
-        return f"The same text within two seconds: counted as a retry. Seen {times} otherwise."
+        return f"The same text within two seconds: counted as a retry. Seen {times}."
     if offered:
         return (
             f"Seen {times} so far. If it is the same mistake as one of the candidates, call log_failure with "
@@ -225,6 +237,6 @@ def _next_step(known: KnownPattern, needed: int, failure_id: str, offered: list[
         )
     if needed:
         return f"Seen {times}; {needed} more and it is a pattern."
-    if known.sessions == 1:
+    if known.one_incident:
         return f"Seen {times}, all in this session: one incident so far. Fix it before you go on."
     return f"Seen {times} in {known.sessions} sessions: a pattern. Ask suggest_rules for a rule."

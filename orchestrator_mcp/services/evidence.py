@@ -26,7 +26,7 @@ def category_of(db: sqlite3.Connection, keys: list[int]) -> str | None:
 def title_of(template: str, rate: Rate | None, texts: Sequence[str]) -> str:
     """What a pattern is called: in its entries' words if these agree, or if its template says too little."""
     if rate:
-        return clip(f"{single_line(template)} is skipped in {rate.k} of {rate.n} workflows", TITLE_LENGTH)
+        return clip(f"{single_line(template)} in {rate.k} of {rate.n} workflows", TITLE_LENGTH)
     headlines = list(dict.fromkeys(canonical(text).headline for text in texts))
     in_words = len(headlines) == 1 or (headlines and static_words(template) < SURE_WORDS)
     return clip(single_line(headlines[-1] if in_words else template), TITLE_LENGTH)

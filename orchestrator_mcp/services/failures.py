@@ -39,10 +39,11 @@ def log_failure(
     whether it is one of them; that adds no entry.
     """
     if failure_id is not None or same_as is not None:
-        if failure_id is None or same_as is None or context or feedback or error:
+        entry = (context, feedback, category, workflow_id, agent_name, files, command, error, wrong, correct)
+        if failure_id is None or same_as is None or any(entry) or is_test:
             raise InvalidInputError(
-                "failure_id and same_as answer about an entry that is stored: give both, and no context, feedback or "
-                'error. same_as is the pattern_id of a candidate, or "new".'
+                "failure_id and same_as answer about an entry that is stored: give both, and nothing of a new entry. "
+                'same_as is the pattern_id of a candidate, or "new".'
             )
         return link(workspace, failure_id, same_as, request_id)
     failure = Failure(
@@ -65,7 +66,8 @@ def log_failure(
         source=workspace.settings.source,
         is_test=is_test,
     )
-    return answer(workspace, workspace.stream(Failure).append(failure))
+    stream = workspace.stream(Failure)
+    return answer(workspace, stream, stream.append(failure))
 
 
 _ASKED = {

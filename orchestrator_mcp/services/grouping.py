@@ -13,6 +13,8 @@ from orchestrator_mcp.records.grouping import GroupedTexts, TextGroup
 from orchestrator_mcp.records.pattern import Example
 from orchestrator_mcp.storage.documents import read_objects, write_objects
 
+from .meaning import WORDS, model_at_once
+
 EXAMPLES = 3
 LENGTH = 160
 
@@ -26,6 +28,7 @@ def group_file(
     by: str | None = None,
     out: Path | None = None,
     min_frequency: int = MIN_FREQUENCY,
+    words_only: bool = False,
 ) -> GroupedTexts:
     """Group the texts of a file with one JSON object a line.
 
@@ -36,6 +39,7 @@ def group_file(
         by: a field that keeps apart what has different values in it, such as a project.
         out: where to write one `{id, cluster}` a line.
         min_frequency: how many texts make a group worth showing.
+        words_only: leave out the tier of meaning, if it is installed.
 
     Raises:
         NotFoundError: if there is no such file.
@@ -45,7 +49,12 @@ def group_file(
     for number, value in read_objects(path):
         shelf = str(value.get(by)) if by else None
         shelves[shelf].append((value.get("id", number), _entry(value, field, number, path)))
-    found = [(shelf, rows, one) for shelf, rows in shelves.items() for one in group(entry for _, entry in rows)]
+    model = None if words_only else model_at_once()
+    found = [
+        (shelf, rows, one)
+        for shelf, rows in shelves.items()
+        for one in group((entry for _, entry in rows), embedder=model)
+    ]
     if out is not None:
         write_objects(out, _assignments(found))
     shown = [_shown(shelf, rows, one) for shelf, rows, one in found if len(one.members) >= min_frequency]
@@ -53,6 +62,7 @@ def group_file(
         texts=sum(map(len, shelves.values())),
         groups=sorted(shown, key=lambda one: (-one.members, one.by or "", one.id)),
         alone=sum(len(one.members) == 1 for _, _, one in found),
+        engine=model.name if model else WORDS,
         written=str(out) if out else None,
     )
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Sequence
 from orchestrator_mcp.analysis.identity import pattern_id
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError
 from orchestrator_mcp.records.pattern_decision import PatternDecided, PatternDecision, Verdict
-from orchestrator_mcp.storage import groups, queries
+from orchestrator_mcp.storage import queries
 from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.workspace import Workspace
 
-from .groups import Group, View, opened
+from .groups import Group, View, decider, opened
 
 Named = tuple[str, list[str]]
 """A pattern's id, and the wordings that a decision is about."""
@@ -78,13 +78,18 @@ def undo_decision(workspace: Workspace, pattern: str) -> PatternDecided:
         raise NotFoundError(f"Nothing was decided about {pattern[:40]}. `orchestrator pattern show` lists decisions.")
     newest = about[-1]
     workspace.stream(PatternDecision).supersede(newest.id, lambda old: old.model_copy(update={"withdrawn": True}))
-    return _decided(workspace, newest.verdict, newest.pattern_id, undone=True)
+    return _decided(workspace, newest.verdict, pattern, undone=True)
 
 
 def decisions_about(view: View, group: Group) -> list[PatternDecision]:
-    """Every decision that names a wording of a group, oldest first."""
+    """Every decision about a wording of a group, oldest first."""
     own = {pattern_id(wording) for key_id in group.key_ids for wording in queries.wordings_of(view.db, key_id)}
-    return [one for one in view.decisions if not own.isdisjoint({one.pattern_id, *one.wordings})]
+    return [one for one in view.decisions if not own.isdisjoint(_named_by(one))]
+
+
+def _named_by(one: PatternDecision) -> set[str]:
+    """What a decision is about; what an entry was said not to be is not."""
+    return {one.pattern_id} if one.verdict is Verdict.NEW else {one.pattern_id, *one.wordings}
 
 
 def _decide(
@@ -102,7 +107,7 @@ def _decide(
             kind=group.kind,
             pattern_id=pattern,
             wordings=wordings,
-            by="person",
+            by=decider(workspace),
             reason=reason,
         )
     )
@@ -117,7 +122,9 @@ def _decided(workspace: Workspace, verdict: Verdict, pattern: str, *, undone: bo
             undone=undone,
             pattern_id=view.id_of(group.key_ids),
             members=len(group.keys),
-            occurrences=queries.known(view.db, groups.keys_in(view.db, group.kind, group.label)).n,
+            occurrences=queries.known(view.db, group.key_ids).n,
+            warnings=workspace.unread + view.warnings,
+            legacy_detected=workspace.legacy.detected(),
         )
 
 

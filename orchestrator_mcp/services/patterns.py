@@ -3,10 +3,10 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from orchestrator_mcp.analysis import patterns as rules_of
-from orchestrator_mcp.analysis.digests import SEVERITIES, microseconds, moment
+from orchestrator_mcp.analysis.detectors import OF_RUNS, History, praised
+from orchestrator_mcp.analysis.digests import OF_TEXT, SEVERITIES, microseconds, moment
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.base import Timestamp
 from orchestrator_mcp.records.fields import Level, Severity
@@ -16,37 +16,28 @@ from orchestrator_mcp.records.pattern import (
     PatternKind,
     PatternReview,
     PatternState,
-    Rate,
     Trend,
     Window,
 )
 from orchestrator_mcp.storage import queries
-from orchestrator_mcp.storage.queries import Span, Tally
+from orchestrator_mcp.storage.queries import Span
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .evidence import category_of, correction_of, quotation, quoted, texts_of, title_of
-from .groups import OF_TEXT, Group, View, item_id, opened
+from .findings import Found, found_in_runs, with_feedback
+from .groups import Group, View, opened
 from .inputs import check_category, page_start
+from .runs import hashes_of, history_of
 from .trends import trends_of
 
 TEXTS_READ = 20
-NEW_FOR = timedelta(days=7)
 
+_ADVICE = {
+    PatternKind.LEARNING: "Write it down where the next workflow will read it.",
+    PatternKind.WORKFLOW_ERROR: "Remove its cause, or add a check for it to the PLAN phase.",
+    PatternKind.CHALLENGE: "Look into its cause: several workflows met it.",
+}
 _ORDER = {Level.HIGH: 0, Level.MEDIUM: 1, Level.LOW: 2}
-
-
-class Found(NamedTuple):
-    """A pattern before its examples are read: what it is, over which keys, with which figures."""
-
-    id: str
-    group: Group
-    tally: Tally
-    rate: Rate | None = None
-    ignored: bool = False
-
-    @property
-    def kind(self) -> PatternKind:
-        return self.group.kind
 
 
 def review_patterns(
@@ -64,35 +55,55 @@ def review_patterns(
     Use it before the LEARN phase or weekly. Each pattern has counts, sessions, confidence and clipped examples.
     """
     workspace.touch()
-    window = _window(workspace.now(), None if all else days)
+    window = window_of(workspace.now(), None if all else days)
     start = page_start(cursor)
     with opened(workspace) as view:
         totals = queries.totals(view.db, window)
-        found = ranked(find_patterns(view, window, _category(category), min_frequency))
-        page = found[start : start + limit]
-        trends = trends_of(view.db, page, window)
+        history = history_of(view.db, window, hashes_of(workspace, view.db))
+        found = ranked(find_patterns(view, window, _category(category), min_frequency, history=history))
+        trends = trends_of(view.db, [one.group.key_ids for one in found], window)
+        page = slice(start, start + limit)
         now = workspace.now()
-        shown = [_pattern(view.db, one, window, now, trend) for one, trend in zip(page, trends, strict=True)]
-        positives = list(_positives(view.db, window))
+        shown = [
+            pattern_of(view.db, one, window, now, trend) for one, trend in zip(found[page], trends[page], strict=True)
+        ]
     return PatternReview(
-        window=Window(from_=_moment(window[0]), to=_moment(window[1])),
+        window=Window(from_=moment_of(window[0]), to=moment_of(window[1])),
         counts=Counts(**totals._asdict()),
         patterns=shown,
-        positives=positives,
+        positives=[text for _, text in praised(history)],
         next_step=_next_step(found, all_time=all),
         next_cursor=f"p{start + limit}" if start + limit < len(found) else None,
-        warnings=workspace.unread,
+        engine=view.engine,
+        warnings=workspace.unread + view.warnings,
         legacy_detected=workspace.legacy.detected(),
     )
 
 
 def find_patterns(
-    view: View, span: Span, category: str | None, min_frequency: int, *, ignored: bool = False
+    view: View,
+    span: Span,
+    category: str | None,
+    min_frequency: int,
+    *,
+    ignored: bool = False,
+    history: History | None = None,
 ) -> list[Found]:
-    """Every pattern in a span, unordered; those that people ignore only if they are asked for."""
-    found = [one for kind in OF_TEXT for one in _recurring(view, kind, span, category, min_frequency)]
-    wanted = [one for one in found if ignored or not one.ignored]
-    return wanted if category else wanted + list(_skipped(view.db, span))
+    """Every pattern in a span, unordered; those that people ignore only if they are asked for.
+
+    Args:
+        view: the index.
+        span: from when to when.
+        category: only of this one; what is about whole workflows has none.
+        min_frequency: entries that make a pattern.
+        ignored: those too that people ignore.
+        history: the workflows of that span, if they were read already.
+    """
+    found = [one for kind in OF_TEXT for one in recurring(view, kind, span, category, min_frequency)]
+    if not category:
+        history = history or history_of(view.db, span)
+        found = with_feedback(view.db, span, found, history) + found_in_runs(history)
+    return [one for one in found if ignored or not one.ignored]
 
 
 def ranked(found: list[Found]) -> list[Found]:
@@ -118,9 +129,8 @@ def confidence_of(found: Found) -> Level:
     """How sure a pattern is."""
     if found.rate:
         return Level.HIGH if found.rate.low >= rules_of.SKIPPED_RATE else Level.MEDIUM
-    level = rules_of.confidence(found.tally.n, found.tally.occasions, rules_of.static_words(found.group.template))
-    # Only exact keys were right often enough, on labelled texts, to be called sure.
-    return Level.MEDIUM if level is Level.HIGH and found.group.joined_by != "exact" else level
+    exact = found.group.joined_by == "exact"
+    return rules_of.sureness(found.tally.n, found.tally.occasions, found.group.template, exact=exact)
 
 
 def priority_of(found: Found) -> Level:
@@ -130,10 +140,12 @@ def priority_of(found: Found) -> Level:
     return rules_of.priority(severity_of(found), found.tally.occasions, found.tally.n)
 
 
-def _recurring(view: View, kind: PatternKind, span: Span, category: str | None, min_frequency: int) -> Iterator[Found]:
+def recurring(view: View, kind: PatternKind, span: Span, category: str | None, min_frequency: int) -> Iterator[Found]:
+    """The patterns of one kind of texts."""
     tallies = queries.recurring(view.db, kind, span, category)
-    ignored = view.ignored(kind)
-    for group in view.groups(kind):
+    groups = view.groups(kind)
+    ignored = view.ignored(kind)  # by the names that the groups have now
+    for group in groups:
         seen = group._replace(keys=tuple(one for one in group.keys if one.key_id in tallies))
         ids = seen.key_ids
         if sum(tallies[one].n for one in ids) < rules_of.least_entries(kind, min_frequency):
@@ -149,26 +161,11 @@ def found_in(view: View, group: Group) -> Found:
     return Found(view.id_of(group.key_ids), group, tally, ignored=group.label in view.ignored(group.kind))
 
 
-def _skipped(db: sqlite3.Connection, span: Span) -> Iterator[Found]:
-    kind = PatternKind.SKIPPED_ITEM
-    for key, k, n, tally in queries.rates(db, kind, span):
-        rate = rules_of.rate(k, n)
-        if rules_of.rate_is_pattern(rate):
-            yield Found(item_id(key.key), Group(kind, key.key_id, (key,)), tally, rate)
-
-
-def _positives(db: sqlite3.Connection, span: Span) -> Iterator[str]:
-    """Items that were done, not skipped, wherever they came up."""
-    for item, skipped, n, _ in queries.rates(db, PatternKind.SKIPPED_ITEM, span):
-        done = rules_of.rate(n - skipped, n)
-        if item.key.endswith("_review") and rules_of.rate_is_pattern(done):
-            yield f"{quotation(item.key)} performed consistently: {rules_of.rate_text(done)}"
-
-
-def _pattern(db: sqlite3.Connection, found: Found, span: Span, now: datetime, trend: Trend | None) -> Pattern:
+def pattern_of(db: sqlite3.Connection, found: Found, span: Span, now: datetime, trend: Trend | None) -> Pattern:
+    """A pattern with its evidence."""
     ids, tally, template = found.group.key_ids, found.tally, found.group.template
     lines = queries.newest(db, ids, span, TEXTS_READ)
-    texts = texts_of(found.kind, lines)
+    texts = texts_of(found.kind, lines) or found.quotes
     return Pattern(
         id=found.id,
         kind=found.kind,
@@ -185,8 +182,8 @@ def _pattern(db: sqlite3.Connection, found: Found, span: Span, now: datetime, tr
         agents=tally.agents,
         one_incident=tally.occasions <= 1,
         rate=found.rate,
-        first_seen=_moment(tally.first),
-        last_seen=_moment(tally.last),
+        first_seen=moment_of(tally.first),
+        last_seen=moment_of(tally.last),
         trend=trend,
         state=state_of(found, now),
         joined_by=found.group.joined_by,
@@ -199,10 +196,7 @@ def _pattern(db: sqlite3.Connection, found: Found, span: Span, now: datetime, tr
 
 def state_of(found: Found, now: datetime) -> PatternState:
     """Where a pattern stands in its loop."""
-    if found.ignored:
-        return PatternState.IGNORED
-    first = _moment(found.tally.first)
-    return PatternState.NEW if first and now - first < NEW_FOR else PatternState.ONGOING
+    return rules_of.state(moment_of(found.tally.first), now, ignored=found.ignored)
 
 
 def _next_step(found: Sequence[Found], *, all_time: bool) -> str:
@@ -213,18 +207,18 @@ def _next_step(found: Sequence[Found], *, all_time: bool) -> str:
 
 
 def _advice(found: Found) -> str:
-    if found.rate:
-        return "Make the item optional, or remove it, if skipping it is right."
-    if found.kind is PatternKind.LEARNING:
-        return "Write it down where the next workflow will read it."
-    return "Follow its correction, and have a rule drafted if it keeps being needed."
+    if found.kind in OF_RUNS:
+        return OF_RUNS[found.kind].advice
+    return _ADVICE.get(found.kind, "Follow its correction, and have a rule drafted if it keeps being needed.")
 
 
-def _window(now: datetime, days: int | None) -> Span:
+def window_of(now: datetime, days: int | None) -> Span:
+    """The last so many days; None is the whole history."""
     return (None, None) if days is None else (microseconds(now - timedelta(days=days)), microseconds(now))
 
 
-def _moment(value: int | None) -> Timestamp | None:
+def moment_of(value: int | None) -> Timestamp | None:
+    """Microseconds as a time."""
     return None if value is None else moment(value)
 
 

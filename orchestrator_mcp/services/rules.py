@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from orchestrator_mcp.analysis import rules as drafting
 from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
-from orchestrator_mcp.errors import StateConflictError
+from orchestrator_mcp.errors import NotFoundError, StateConflictError
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.base import FORGOTTEN, format_time
 from orchestrator_mcp.records.fields import Level, Severity
@@ -18,9 +18,11 @@ from orchestrator_mcp.storage.ids import id_of
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .evidence import category_of, quotation, texts_of, title_of
-from .groups import opened
+from .findings import Found
+from .groups import View, opened, view_of
 from .inputs import check_category, page_start
-from .patterns import Found, confidence_of, find_patterns, priority_of, ranked, severity_of
+from .patterns import confidence_of, find_patterns, priority_of, ranked, severity_of
+from .runs import hashes_of, history_of
 
 REPORT = "skill_update_suggestions.md"
 ENTRIES_READ = 50
@@ -74,9 +76,9 @@ def _drafted(workspace: Workspace, category: str | None, min_frequency: int) -> 
 def _drafted_once(workspace: Workspace, category: str | None, min_frequency: int) -> list[Drafted]:
     still = workspace.unless_erased()
     with opened(workspace) as view:
-        found = ranked(
-            [one for one in find_patterns(view, _HISTORY, category, min_frequency) if one.kind not in _NOT_RULES]
-        )
+        history = history_of(view.db, _HISTORY, hashes_of(workspace, view.db))
+        every = find_patterns(view, _HISTORY, category, min_frequency, history=history)
+        found = ranked([one for one in every if one.kind not in _NOT_RULES])
         of_sessions = len(workspace.sessions.list_sessions())
         drafts = [draft for one in found if (draft := _draft(workspace, view.db, one, of_sessions))]
         total = queries.totals(view.db, _HISTORY).entries
@@ -89,12 +91,24 @@ def _drafted_once(workspace: Workspace, category: str | None, min_frequency: int
 def open_suggestions(workspace: Workspace) -> RulesSuggested:
     """The suggestions that wait for a person, as they were last drafted."""
     found = [one for one in workspace.read(Suggestion).records if one.draft != FORGOTTEN]
+    with workspace.index().open() as db:
+        view = view_of(workspace, db)
+        waiting = [one for one in found if not _is_settled(view, one.pattern_id)]
     return RulesSuggested(
-        suggestions=[_view(one) for one in found],
+        suggestions=[_view(one) for one in waiting],
         report=None,
         next_step="A person takes over what is right; nothing is applied by itself.",
         legacy_detected=workspace.legacy.detected(),
     )
+
+
+def _is_settled(view: View, pattern_id: str) -> bool:
+    """Whether people ignore a pattern, or it is part of another now."""
+    try:
+        group = view.find(pattern_id, anew=False)
+    except NotFoundError:  # no pattern of texts, such as an item that is always skipped
+        return False
+    return group.label in view.ignored(group.kind) or view.id_of(group.key_ids) != pattern_id
 
 
 def _draft(workspace: Workspace, db: sqlite3.Connection, found: Found, of_sessions: int) -> Drafted | None:

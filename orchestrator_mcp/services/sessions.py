@@ -7,6 +7,8 @@ from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.session import Session, SessionList, SessionView, StoreStatus
 from orchestrator_mcp.storage.workspace import Workspace
 
+from .meaning import engine
+
 SHORTEST_ID = 6
 
 
@@ -118,6 +120,7 @@ def status(workspace: Workspace) -> StoreStatus:
         current_session=workspace.known_session(),
         sessions=len(workspace.sessions.list_sessions()),
         legacy_files=[file.row.name for file in workspace.legacy.ours()],
+        engine=engine(),
         legacy_detected=workspace.legacy.detected(),
     )
 

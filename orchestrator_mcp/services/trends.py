@@ -2,29 +2,19 @@
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Protocol
 
 from orchestrator_mcp.analysis.statistics import chance_of_ratio, discoveries
 from orchestrator_mcp.records.pattern import Trend
 from orchestrator_mcp.storage import queries
-from orchestrator_mcp.storage.queries import Span, Tally
-
-from .groups import Group
+from orchestrator_mcp.storage.queries import Span
 
 LEAST = 6  # occasions, now and before together: fewer could not show a change
 
 
-class Found(Protocol):
-    """A pattern in a span."""
+def trends_of(db: sqlite3.Connection, found: Sequence[Sequence[int]], span: Span) -> list[Trend | None]:
+    """How each of many patterns, given by its keys, does against as long a time before.
 
-    @property
-    def group(self) -> Group: ...
-    @property
-    def tally(self) -> Tally: ...
-
-
-def trends_of(db: sqlite3.Connection, found: Sequence[Found], span: Span) -> list[Trend | None]:
-    """How each pattern does, against as long a time before; of the whole history the halves are compared.
+    Of the whole history the halves are compared.
 
     What is compared are workflows and sessions with the pattern, among those in which anything was logged. As many
     are tested at once, a change is only called one if it stands out among them all.
@@ -33,8 +23,8 @@ def trends_of(db: sqlite3.Connection, found: Sequence[Found], span: Span) -> lis
     before, now = queries.occasions(db, earlier), queries.occasions(db, later)
     tested: dict[int, float] = {}
     rises: dict[int, bool] = {}
-    for number, one in enumerate(found):
-        k, k_before = (queries.tally_of(db, one.group.key_ids, part, None).occasions for part in (later, earlier))
+    for number, keys in enumerate(found):
+        k, k_before = (queries.tally_of(db, keys, part, None).occasions for part in (later, earlier))
         if k + k_before >= LEAST and now and before:
             tested[number] = chance_of_ratio(k, now, k_before, before)
             rises[number] = k * before > k_before * now

@@ -86,6 +86,8 @@ def update_workflow(
     )
     workspace.touch()
     session_id = _session_of(workspace, workflow_id)
+    if session_id is None and workspace.known_session() is None:
+        raise NotFoundError(_none_running(workspace, None))
 
     def make(state: WorkflowState | None) -> Step:
         if state is None or state.is_over or workflow_id not in {None, state.workflow_id}:
@@ -186,7 +188,7 @@ def _stale(workspace: Workspace, state: WorkflowState) -> Iterator[str]:
 
 
 def _named(state: WorkflowState) -> str:
-    return f"{state.workflow_id} ({_excerpt(state.task_description)})"
+    return f"{_excerpt(state.workflow_id)} ({_excerpt(state.task_description)})"
 
 
 def _view(workspace: Workspace, state: WorkflowState, warnings: tuple[str, ...]) -> WorkflowView:
@@ -196,7 +198,7 @@ def _view(workspace: Workspace, state: WorkflowState, warnings: tuple[str, ...])
         task=_excerpt(state.task_description),
         status=state.status,
         phase=state.current_phase_id,
-        phases=phase_views(state),
+        phases=phase_views(state)[:_MOST_SHOWN],
         open_items=[item.model_copy(update={"name": _excerpt(item.name)}) for item in open_now[:_MOST_SHOWN]],
         open_total=len(open_now),
         revision=state.revision or 0,

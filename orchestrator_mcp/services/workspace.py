@@ -1,6 +1,6 @@
 """Opening a workspace: where storage and analysis meet, and the one reader of environment and current folder."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from orchestrator_mcp.analysis.digests import VERSION, digest
@@ -44,6 +44,22 @@ def open_workspace(
         skip_feedback=_SKIP if is_true(environ.get(_SKIP, "")) else None,
     )
     return Workspace(find_roots(environ, cwd, root), settings, Thinking(redact_json, digest, VERSION))
+
+
+def open_beside(workspace: Workspace, environ: Mapping[str, str], roots: Iterable[Path]) -> Workspace:
+    """Have the reviews of a workspace read other repositories too, each store once; nothing is written there.
+
+    They then answer from an index in memory, as one that is kept would mix what belongs to different people.
+
+    Raises:
+        InvalidInputError: if a root is not a folder.
+    """
+    found = {workspace.paths.orchestrator_dir: workspace}
+    for root in roots:
+        other = open_workspace(environ, root, root=str(root), read_only=True)
+        found.setdefault(other.paths.orchestrator_dir, other)
+    workspace.beside = tuple(one for one in found.values() if one is not workspace)
+    return workspace
 
 
 def is_true(value: str) -> bool:

@@ -9,7 +9,7 @@ LISTED = "(SELECT value FROM json_each(?))"
 """A list of any length, bound as one value: see `listed`."""
 
 
-def listed(values: Sequence[int]) -> str:
+def listed(values: Sequence[int] | Sequence[str]) -> str:
     """What is bound for `LISTED`."""
     return json.dumps(list(values))
 

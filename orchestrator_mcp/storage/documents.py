@@ -1,13 +1,17 @@
 """Files that a person names on the command line: read as they are, written as asked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestrator_mcp.errors import InvalidInputError, NotFoundError
+from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConflictError
 
-from .files import refusals, replace_file
+from .files import read_small, refusals, replace_file
 from .lines import encode_line, parse_object
+
+_LARGEST = 16 << 20
+_ATTEMPTS = 5
+_DOCUMENT_MODE = 0o644
 
 
 def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -40,6 +44,35 @@ def write_inside(root: Path, path: Path, text: str) -> Path:
         raise InvalidInputError(f"{path} is not in a folder of {root}. Name a file inside the project.")
     replace_file(target, text.encode("utf-8", "replace"))
     return target
+
+
+def read_inside(root: Path, name: str) -> bytes:
+    """A document in a folder; empty if it is not there.
+
+    Raises:
+        UnsafePathError: if it is a link, or no plain file.
+    """
+    return read_small(root / name, _LARGEST) or b""
+
+
+def edit_inside(root: Path, name: str, change: Callable[[bytes], bytes]) -> Path:
+    """Replace a document by what `change` makes of it, atomically; returns where it is. A new one is made if needed.
+
+    Raises:
+        StateConflictError: if others wrote it, time and again, between reading and replacing.
+        UnsafePathError: if it is a link, or no plain file.
+    """
+    path = root / name
+    for _ in range(_ATTEMPTS):
+        content = read_inside(root, name)
+        changed = change(content)
+        if changed == content:
+            return path
+        if read_inside(root, name) == content:
+            mode = path.stat().st_mode & 0o777 if path.exists() else _DOCUMENT_MODE
+            replace_file(path, changed, mode)
+            return path
+    raise StateConflictError(f"{path} is being written by others. Nothing was changed; try again.")
 
 
 def write_objects(path: Path, values: Iterable[dict[str, Any]]) -> None:

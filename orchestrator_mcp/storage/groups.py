@@ -1,7 +1,7 @@
 """Which keys belong together: as the last grouping found, and as agents and people decided.
 
-A group is called by one of its keys, or by minus one of them if a decision set it apart. These names are the cache's
-own and never leave it.
+A group is called by one of its keys, or by a number below 0 if a decision set it apart. These names are the cache's own
+and never leave it.
 """
 
 import hashlib
@@ -67,14 +67,22 @@ def regroup(
         db.execute("DELETE FROM groups WHERE space = ?", (space,))
         rows = ((one.key_id, space, found[n].key_id) for one, n in zip(found, first, strict=True))
         db.executemany("INSERT INTO groups VALUES (?1, ?2, ?3, ?3, NULL)", rows)
-        db.execute("INSERT OR REPLACE INTO groupings VALUES (?, ?, NULL, ?)", (space, mark, now))
+        db.execute(
+            "INSERT OR REPLACE INTO groupings (space, mark, at, engine) VALUES (?, ?, ?, ?)", (space, mark, now, engine)
+        )
 
 
-def settle(db: sqlite3.Connection, space: str, moves: Sequence[Move]) -> None:
-    """Replay decisions over what was found, in order, unless they are those that were replayed last."""
-    mark = hashlib.sha256(repr(moves).encode()).digest()
-    row = db.execute("SELECT decided FROM groupings WHERE space = ?", (space,)).fetchone()
-    if row == (mark,) or (row is None and not moves):
+def settle(db: sqlite3.Connection, space: str, moves: Sequence[Move], *, thorough: bool = False) -> None:
+    """Replay decisions over what was found, in order, unless they are those that were replayed last.
+
+    `thorough` asks too whether the wordings that they name are still where they were then.
+    """
+    row = db.execute("SELECT decided, placed FROM groupings WHERE space = ?", (space,)).fetchone()
+    decided = hashlib.sha256(repr(moves).encode()).digest()
+    if (row is None and not moves) or (row is not None and row[0] == decided and not thorough):
+        return
+    placed = hashlib.sha256(repr([_key_of(db, space, one) for one in _named(moves)]).encode()).digest()
+    if row == (decided, placed):
         return
     with writing(db):
         drop_of_space(db, space)
@@ -84,9 +92,14 @@ def settle(db: sqlite3.Connection, space: str, moves: Sequence[Move]) -> None:
         for move in moves:
             _MOVES[move.verdict](db, space, move)
         db.execute(
-            "INSERT INTO groupings VALUES (?1, NULL, ?2, NULL) ON CONFLICT (space) DO UPDATE SET decided = ?2",
-            (space, mark),
+            "INSERT INTO groupings (space, decided, placed) VALUES (?1, ?2, ?3)"
+            " ON CONFLICT (space) DO UPDATE SET decided = ?2, placed = ?3",
+            (space, decided, placed),
         )
+
+
+def _named(moves: Sequence[Move]) -> list[int]:
+    return sorted({wording for move in moves for wording in (move.target, *move.wordings)})
 
 
 def place(db: sqlite3.Connection, space: str, key_id: int) -> None:
@@ -114,7 +127,7 @@ def has_many(db: sqlite3.Connection, space: str, group: int) -> bool:
 
 
 def decided_by(db: sqlite3.Connection, space: str, group: int) -> str | None:
-    """Who put any of a group's keys there; a person's word before an agent's."""
+    """Who put any of a group's keys there; a person's word before an agent's, as the alphabet has it too."""
     (who,) = db.execute(
         "SELECT MAX(decided_by) FROM groups WHERE space = ? AND grp = ? AND decided_by IS NOT NULL", (space, group)
     ).fetchone()
@@ -139,20 +152,26 @@ def as_of(db: sqlite3.Connection, space: str) -> int | None:
     return None if row is None else row[0]
 
 
+def engine_of(db: sqlite3.Connection, space: str) -> str | None:
+    """What decided when a space was last grouped; None if it never was."""
+    row = db.execute("SELECT engine FROM groupings WHERE space = ?", (space,)).fetchone()
+    return None if row is None else row[0]
+
+
 def _merge(db: sqlite3.Connection, space: str, move: Move) -> None:
     target = _placed(db, space, move.target)
-    for other in [_placed(db, space, wording) for wording in move.wordings]:
-        if target and other:
-            db.execute(
-                "UPDATE groups SET grp = ?, decided_by = ? WHERE space = ? AND grp = ?",
-                (target.group, move.by, space, other.group),
-            )
+    others = {one.group for wording in move.wordings if (one := _placed(db, space, wording))}
+    if target:
+        db.execute(
+            f"UPDATE groups SET grp = ?, decided_by = ? WHERE space = ? AND grp IN {LISTED}",
+            (target.group, move.by, space, listed(sorted(others - {target.group}))),
+        )
 
 
 def _split(db: sqlite3.Connection, space: str, move: Move) -> None:
     leaving = [one for wording in move.wordings if (one := _placed(db, space, wording))]
     if leaving:
-        _put(db, [one.key_id for one in leaving], -leaving[0].key_id, move.by)
+        _put(db, [one.key_id for one in leaving], _apart(db), move.by)
 
 
 def _same(db: sqlite3.Connection, space: str, move: Move) -> None:
@@ -166,10 +185,15 @@ def _new(db: sqlite3.Connection, space: str, move: Move) -> None:
     mine = _placed(db, space, move.target)
     others = [one for wording in move.wordings if (one := _placed(db, space, wording))]
     if mine and any(one.group == mine.group and one.key_id != mine.key_id for one in others):
-        _put(db, [mine.key_id], -mine.key_id, move.by)
+        _put(db, [mine.key_id], _apart(db), move.by)
 
 
 _MOVES = {Verdict.MERGE: _merge, Verdict.SPLIT: _split, Verdict.SAME: _same, Verdict.NEW: _new}
+
+
+def _apart(db: sqlite3.Connection) -> int:
+    """The name of a group that no key's name can be, and no other group has."""
+    return int(db.execute("SELECT MIN(0, COALESCE(MIN(grp), 0)) - 1 FROM groups").fetchone()[0])
 
 
 def _put(db: sqlite3.Connection, key_ids: Sequence[int], group: int, by: str) -> None:
@@ -178,17 +202,22 @@ def _put(db: sqlite3.Connection, key_ids: Sequence[int], group: int, by: str) ->
 
 def _placed(db: sqlite3.Connection, space: str, wording: int) -> Member | None:
     """Where a wording is now; None if no entry has it any more."""
-    row = db.execute(
-        "SELECT keys.id FROM entries JOIN keys ON keys.id = entries.key"
-        " WHERE wording = ? AND space = ? AND hit LIMIT 1",
-        (wording, space),
-    ).fetchone()
-    if row is None:
+    key_id = _key_of(db, space, wording)
+    if key_id is None:
         return None
-    _place(db, space, row[0])
-    found = db.execute("SELECT key, grp, decided_by FROM groups WHERE key = ?", row).fetchone()
+    _place(db, space, key_id)
+    found = db.execute("SELECT key, grp, decided_by FROM groups WHERE key = ?", (key_id,)).fetchone()
     return Member(*found)
 
 
 def _place(db: sqlite3.Connection, space: str, key_id: int) -> None:
     db.execute("INSERT OR IGNORE INTO groups VALUES (?1, ?2, ?1, ?1, NULL)", (key_id, space))
+
+
+def _key_of(db: sqlite3.Connection, space: str, wording: int) -> int | None:
+    row = db.execute(
+        "SELECT keys.id FROM entries JOIN keys ON keys.id = entries.key"
+        " WHERE wording = ? AND space = ? AND hit ORDER BY keys.key LIMIT 1",
+        (wording, space),
+    ).fetchone()
+    return None if row is None else int(row[0])

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from orchestrator_mcp.errors import NotFoundError, StorageError, UnsafePathError, WorkspaceBusyError
 
+from .copies import leave_out_copies
 from .database import writing
 from .files import make_folder, refusals
 from .intake import Digester, File, Source, drop_file, is_settled, take_in
@@ -34,15 +35,24 @@ CREATE TABLE entries (id INTEGER PRIMARY KEY, file INTEGER, record TEXT, offset 
 CREATE INDEX entries_record ON entries (file, record);
 CREATE INDEX entries_key ON entries (key, ts, session, workflow, agent, category, severity, hit, retry, wording);
 CREATE INDEX entries_wording ON entries (wording);
+CREATE INDEX entries_workflow ON entries (workflow, ts) WHERE workflow IS NOT NULL;
+CREATE TABLE facts (id INTEGER PRIMARY KEY, file INTEGER, record TEXT, offset INTEGER, session INTEGER,
+  workflow INTEGER, ts INTEGER, what TEXT, phase TEXT, item TEXT, said TEXT);
+CREATE INDEX facts_record ON facts (file, record);
+CREATE INDEX facts_log ON facts (workflow) WHERE what NOT IN ('tool_feedback', 'process_feedback');
+CREATE INDEX facts_other ON facts (file) WHERE what IN ('tool_feedback', 'process_feedback') OR workflow IS NULL;
+CREATE TABLE folded (workflow INTEGER PRIMARY KEY, mark TEXT, said TEXT);
 CREATE TABLE tallies (key INTEGER, session INTEGER, n INTEGER, retries INTEGER, first INTEGER, last INTEGER,
   PRIMARY KEY (key, session)) WITHOUT ROWID;
-CREATE TABLE groupings (space TEXT PRIMARY KEY, mark BLOB, decided BLOB, at INTEGER);
+CREATE TABLE groupings (space TEXT PRIMARY KEY, mark BLOB, decided BLOB, at INTEGER, engine TEXT,
+  placed BLOB);
 CREATE TABLE groups (key INTEGER PRIMARY KEY, space TEXT, found INTEGER, grp INTEGER, decided_by TEXT);
 CREATE INDEX groups_grp ON groups (space, grp);
 CREATE INDEX groups_decided ON groups (space, grp, decided_by) WHERE decided_by IS NOT NULL;
-CREATE TABLE standings (grp INTEGER PRIMARY KEY, n INTEGER, retries INTEGER, sessions INTEGER, first INTEGER,
-  last INTEGER, wording INTEGER, newest TEXT);
-CREATE TABLE standing_sessions (grp INTEGER, session INTEGER, PRIMARY KEY (grp, session)) WITHOUT ROWID;
+CREATE TABLE standings (grp INTEGER PRIMARY KEY, n INTEGER, retries INTEGER, sessions INTEGER, occasions INTEGER,
+  first INTEGER, last INTEGER, wording INTEGER, newest TEXT);
+CREATE TABLE standing_where (grp INTEGER, what TEXT, which INTEGER, PRIMARY KEY (grp, what, which)) WITHOUT ROWID;
+CREATE TABLE vectors (model TEXT, text BLOB, vector BLOB, PRIMARY KEY (model, text)) WITHOUT ROWID;
 CREATE TABLE features (id INTEGER PRIMARY KEY, space TEXT, feature TEXT, n INTEGER, UNIQUE (space, feature));
 CREATE TABLE postings (feature INTEGER, seen INTEGER, key INTEGER, PRIMARY KEY (feature, seen, key)) WITHOUT ROWID;
 CREATE TABLE documents (key INTEGER PRIMARY KEY, features INTEGER, seen INTEGER);
@@ -113,6 +123,8 @@ class Index:
             for file in known.values():
                 with writing(db):
                     drop_file(db, file.id)
+            if whole:
+                leave_out_copies(db)
             self._complete |= whole
         return problems
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrator_mcp.errors import NotFoundError
-from orchestrator_mcp.records.digest import Digest
+from orchestrator_mcp.records.digest import Digest, Fact
 
 from . import standing
 from .database import writing
 from .files import open_plain
 from .lines import Line, parse_object, read_lines
+from .postings import forget_postings
 from .queries import Place
 
 RETRY_WINDOW = 2_000_000
@@ -21,7 +22,7 @@ RETRY_WINDOW = 2_000_000
 
 _BATCH = 2_000
 
-Digester = Callable[[str, dict[str, Any]], Iterable[Digest]]
+Digester = Callable[[str, dict[str, Any]], Iterable[Digest | Fact]]
 
 
 class Source(NamedTuple):
@@ -63,7 +64,7 @@ class _Prepared(NamedTuple):
     offset: int
     record: str
     replaces: bool
-    digests: list[Digest]
+    told: list[Digest | Fact]
 
 
 def is_settled(path: Path, file: File | None) -> bool:
@@ -128,13 +129,17 @@ def _head(path: Path) -> bytes:
 def drop_file(db: sqlite3.Connection, file_id: int) -> None:
     touched = db.execute("SELECT DISTINCT key, session FROM entries WHERE file = ?", (file_id,)).fetchall()
     db.execute("DELETE FROM entries WHERE file = ?", (file_id,))
+    db.execute("DELETE FROM folded WHERE workflow IN (SELECT workflow FROM facts WHERE file = ?)", (file_id,))
+    db.execute("DELETE FROM facts WHERE file = ?", (file_id,))
     db.execute("DELETE FROM files WHERE id = ?", (file_id,))
     for key, session in touched:
-        _tally_again(db, key, session)
+        tally_again(db, key, session)
 
 
-def _tally_again(db: sqlite3.Connection, key: int, session: int | None) -> None:
+def tally_again(db: sqlite3.Connection, key: int, session: int | None) -> None:
+    """Count the entries of a key in a session anew."""
     standing.drop_of_key(db, key)
+    forget_postings(db)
     db.execute("DELETE FROM tallies WHERE key = ? AND session = ?", (key, session))
     db.execute(
         "INSERT INTO tallies SELECT key, session, COUNT(*), SUM(retry), MIN(ts), MAX(ts) FROM entries"
@@ -170,36 +175,48 @@ class _Writer:
                 continue
             if line.replaces:
                 self._drop_record(line.record)
-            for digest in line.digests:
-                self._insert(line.record, line.offset, digest)
-                self._undated += digest.ts is None
+            for one in line.told:
+                if isinstance(one, Fact):
+                    self._tell(line.record, line.offset, one)
+                else:
+                    self._insert(line.record, line.offset, one)
+            self._undated += any(one.ts is None for one in line.told)
 
     def _drop_record(self, record: str) -> None:
         where = (self._file, record)
         touched = self._db.execute("SELECT DISTINCT key FROM entries WHERE file=? AND record=?", where).fetchall()
         self._db.execute("DELETE FROM entries WHERE file=? AND record=?", where)
+        self._db.execute(
+            "DELETE FROM folded WHERE workflow IN (SELECT workflow FROM facts WHERE file=? AND record=?)", where
+        )
+        self._db.execute("DELETE FROM facts WHERE file=? AND record=?", where)
         for (key,) in touched:
-            _tally_again(self._db, key, self._session)
+            tally_again(self._db, key, self._session)
+
+    def _tell(self, record: str, offset: int, fact: Fact) -> None:
+        row = (self._file, record, offset, self._session, self._name(fact.workflow), *fact[1:])
+        self._db.execute("INSERT INTO facts VALUES (NULL,?,?,?,?,?,?,?,?,?,?)", row)
 
     def _insert(self, record: str, offset: int, digest: Digest) -> None:
         key = self._key(digest)
         retry = int(digest.retryable and self._is_retry(key, digest))
+        workflow = self._name(digest.workflow)
         self._db.execute(
-            "INSERT INTO entries VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO entries VALUES (NULL,?,?,?,?,?,?,?,?,?,?,1,?,?)",
             (
-                self._file, record, offset, key, digest.ts, self._session, self._name(digest.workflow),
-                self._name(digest.agent), self._name(digest.category), digest.severity, digest.hit,
-                digest.wording, retry,
+                self._file, record, offset, key, digest.ts, self._session, workflow, self._name(digest.agent),
+                self._name(digest.category), digest.severity, digest.wording,
+                retry,
             ),
         )  # fmt: skip
-        if digest.hit:
-            self._db.execute(
-                "INSERT INTO tallies VALUES (?1,?2,1,?3,?4,?4) ON CONFLICT (key, session) DO UPDATE SET n = n + 1,"
-                " retries = retries + ?3, first = MIN(COALESCE(first, ?4), COALESCE(?4, first)),"
-                " last = MAX(COALESCE(last, ?4), COALESCE(?4, last))",
-                (key, self._session, retry, digest.ts),
-            )
-            standing.add(self._db, key, self._session or 0, Place(digest.ts, record, self._file, offset), retry=retry)
+        self._db.execute(
+            "INSERT INTO tallies VALUES (?1,?2,1,?3,?4,?4) ON CONFLICT (key, session) DO UPDATE SET n = n + 1,"
+            " retries = retries + ?3, first = MIN(COALESCE(first, ?4), COALESCE(?4, first)),"
+            " last = MAX(COALESCE(last, ?4), COALESCE(?4, last))",
+            (key, self._session, retry, digest.ts),
+        )
+        place = Place(digest.ts, record, self._file, offset)
+        standing.add(self._db, key, self._session or 0, workflow, place, retry=retry)
 
     def _is_retry(self, key: int, digest: Digest) -> bool:
         if digest.ts is None:

@@ -67,6 +67,7 @@ class LegacyFiles:
             LegacyKind.LOG: "log",
             LegacyKind.FEEDBACK: "process_feedback",
             LegacyKind.PROCESS_FEEDBACK: "process_feedback",
+            LegacyKind.TOOL_FEEDBACK: "tool_feedback",
         }
         for file in self.ours():
             if file.row.kind in names:

@@ -7,6 +7,7 @@ from .database import writing
 from .queries import Located, first_line
 
 _EVERY = ""  # the feature that each key has
+_BATCH = 500  # keys that are added under one lock
 
 
 class Postings:
@@ -22,20 +23,28 @@ class Postings:
         self._features = features
 
     def add(self, key_id: int) -> None:
-        """Add one key, unless it is there."""
-        if self._db.execute("SELECT 1 FROM documents WHERE key = ?", (key_id,)).fetchone() is None:
-            line = first_line(self._db, key_id)
-            found = sorted(set(self._features(line))) if line else []
-            with writing(self._db):
-                self._add(key_id, found)
+        """Add one key, unless it is there; all of them, if none is."""
+        if self.size() == 0:
+            self.add_missing()
+        elif self._db.execute("SELECT 1 FROM documents WHERE key = ?", (key_id,)).fetchone() is None:
+            self._add_all([key_id])
 
     def add_missing(self) -> None:
         """Add every key of the space that is not there."""
         rows = self._db.execute(
-            "SELECT id FROM keys WHERE space = ? AND id NOT IN (SELECT key FROM documents) ORDER BY id", (self._space,)
+            "SELECT id FROM keys WHERE space = ? AND id NOT IN (SELECT key FROM documents)"
+            " AND EXISTS (SELECT 1 FROM tallies WHERE tallies.key = id) ORDER BY id",
+            (self._space,),
         )
-        for (key_id,) in rows.fetchall():
-            self.add(key_id)
+        keys = [key_id for (key_id,) in rows]
+        for start in range(0, len(keys), _BATCH):
+            self._add_all(keys[start : start + _BATCH])
+
+    def _add_all(self, keys: Iterable[int]) -> None:
+        lines = [(key_id, first_line(self._db, key_id)) for key_id in keys]  # read before any lock
+        with writing(self._db):
+            for key_id, line in lines:
+                self._add(key_id, sorted(set(self._features(line))) if line else [])
 
     def size(self) -> int:
         """How many keys there are."""
@@ -73,3 +82,13 @@ class Postings:
             " WHERE space = ? AND feature = ? AND key = ?",
             ((self._space, feature, key_id) for feature in found),
         )
+
+
+def forget_postings(db: sqlite3.Connection) -> None:
+    """Have every inverted list made anew. Inside the caller's transaction.
+
+    Lines vanish so seldom that it does not pay to know which features were theirs.
+    """
+    if db.execute("SELECT 1 FROM documents LIMIT 1").fetchone():
+        for table in ("features", "postings", "documents"):
+            db.execute(f"DELETE FROM {table}")

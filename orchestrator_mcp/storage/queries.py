@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,9 +13,12 @@ Span = tuple[int | None, int | None]
 """From and to, in microseconds since 1970, both included; None is unbounded."""
 
 SHORT_ID = 6  # characters that are enough of an id, if only one ends in them
-_COUNTS = """
+OCCASION = "COALESCE(-workflow, session)"
+"""Where something happened: the workflow, or the session where there is none."""
+
+_COUNTS = f"""
  COUNT(*) - SUM(retry), SUM(retry), COUNT(DISTINCT session), COUNT(DISTINCT workflow), COUNT(DISTINCT agent),
- COUNT(DISTINCT COALESCE(-workflow, session)), SUM(severity = 0), SUM(severity = 1), SUM(severity = 2),
+ COUNT(DISTINCT {OCCASION}), SUM(severity = 0), SUM(severity = 1), SUM(severity = 2),
  MIN(ts), MAX(ts)"""
 
 
@@ -102,7 +105,7 @@ def recurring(db: sqlite3.Connection, space: str, span: Span, category: str | No
     return {row[0]: Tally(*row[1:]) for row in rows}
 
 
-def tally_of(db: sqlite3.Connection, keys: list[int], span: Span, category: str | None) -> Tally:
+def tally_of(db: sqlite3.Connection, keys: Sequence[int], span: Span, category: str | None) -> Tally:
     """The tally of several keys taken as one."""
     where, values = _where(span, category)
     row = db.execute(
@@ -112,7 +115,7 @@ def tally_of(db: sqlite3.Connection, keys: list[int], span: Span, category: str 
     return Tally(*(value or 0 for value in row[:9]), *row[9:])
 
 
-def known(db: sqlite3.Connection, key_ids: list[int]) -> Known:
+def known(db: sqlite3.Connection, key_ids: Sequence[int]) -> Known:
     """What the whole history says of a kind, without reading its entries."""
     row = db.execute(
         "SELECT COALESCE(SUM(n - retries), 0), COALESCE(SUM(retries), 0), COUNT(DISTINCT session),"
@@ -170,7 +173,7 @@ def oldest_wording(db: sqlite3.Connection, key_ids: Sequence[int]) -> int:
         (listed(key_ids),),
     ).fetchone()
     row = db.execute(
-        "SELECT wording FROM entries WHERE key = ? AND ts IS ? AND hit ORDER BY record LIMIT 1", (key_id, seen)
+        "SELECT wording FROM entries WHERE key = ? AND ts IS ? AND hit ORDER BY record, wording LIMIT 1", (key_id, seen)
     ).fetchone()
     return int(row[0])
 
@@ -180,52 +183,66 @@ def template_of(db: sqlite3.Connection, key_id: int) -> str:
     return str(db.execute("SELECT template FROM keys WHERE id = ?", (key_id,)).fetchone()[0])
 
 
-def kinds(db: sqlite3.Connection, space: str) -> list[Kind]:
-    """Every key of a space, by when it was first seen, whatever order its entries arrived in."""
+def kinds(db: sqlite3.Connection, space: str, only: Sequence[int] | None = None) -> list[Kind]:
+    """The keys of a space, all or some, by when they were first seen, whatever order their entries arrived in."""
+    where, values = ("space = ?", [space]) if only is None else (f"id IN {LISTED}", [listed(only)])
     rows = db.execute(
         "SELECT id, space, keys.key, template, kind, MIN(first) AS seen FROM keys JOIN tallies ON tallies.key = keys.id"
-        " WHERE space = ? GROUP BY id ORDER BY seen IS NULL, seen, keys.key",
-        (space,),
+        f" WHERE {where} GROUP BY id ORDER BY seen IS NULL, seen, keys.key",
+        values,
     )
     return [Kind(*row) for row in rows]
+
+
+def keyed(db: sqlite3.Connection, space: str, keys: Collection[str]) -> list[Kind]:
+    """Those of some keys that a space has, by when each was first seen."""
+    rows = db.execute(
+        "SELECT id, space, keys.key, template, kind, MIN(first) AS seen FROM keys JOIN tallies ON tallies.key = keys.id"
+        f" WHERE space = ? AND keys.key IN {LISTED} GROUP BY id ORDER BY seen IS NULL, seen, keys.key",
+        (space, listed(sorted(keys))),
+    )
+    return [Kind(*row) for row in rows]
+
+
+def sessions_of(db: sqlite3.Connection, keys: list[int], span: Span) -> set[str]:
+    """The names of the sessions in which some keys were seen; the empty name stands for legacy files."""
+    where, values = _where(span, None)
+    rows = db.execute(
+        "SELECT DISTINCT name FROM entries JOIN names ON names.id = entries.session"
+        f" WHERE key IN {LISTED} AND hit AND {where}",
+        (listed(keys), *values),
+    )
+    return {name for (name,) in rows}
 
 
 def first_line(db: sqlite3.Connection, key_id: int) -> Located | None:
     """The oldest line of a key."""
     row = db.execute(
         "SELECT files.path, files.stream, entries.record, entries.offset FROM entries"
-        " JOIN files ON files.id = entries.file WHERE key = ? AND hit ORDER BY ts, record LIMIT 1",
+        " JOIN files ON files.id = entries.file WHERE key = ?1 AND hit"
+        " AND ts IS (SELECT MIN(first) FROM tallies WHERE key = ?1) ORDER BY record LIMIT 1",
         (key_id,),
     ).fetchone()
     return None if row is None else _read(*row)
 
 
-def rates(db: sqlite3.Connection, space: str, span: Span) -> list[tuple[Kind, int, int, Tally]]:
-    """For each key of a space of opportunities: workflows in which it was taken, workflows in all, its tally."""
-    where, values = _where(span, None)
-    rows = db.execute(
-        "SELECT keys.id, space, keys.key, template, kind,"
-        f" COUNT(DISTINCT CASE WHEN hit THEN {_OCCASION} END), COUNT(DISTINCT {_OCCASION}),{_COUNTS}"
-        f" FROM entries JOIN keys ON keys.id = entries.key WHERE space = ? AND {where}"
-        " GROUP BY keys.id ORDER BY keys.key",
-        (space, *values),
-    )
-    return [(Kind(row[0], row[1], row[2], row[3], row[4], row[-2]), row[5], row[6], Tally(*row[7:])) for row in rows]
-
-
-_OCCASION = "COALESCE(-workflow, session)"
+_NAMED = "what != 'tool_feedback'"  # that names its workflow by a hash
 
 
 def totals(db: sqlite3.Connection, span: Span) -> Totals:
-    """What was read altogether. `sessions` counts those with an entry."""
+    """What was read altogether. `entries` counts texts; `sessions` those with an entry, or an event of a workflow."""
     where, values = _where(span, None)
-    entries, workflows = db.execute(
-        f"SELECT COUNT(*), COUNT(DISTINCT workflow) FROM entries WHERE {where}", values
+    (entries,) = db.execute(f"SELECT COUNT(*) FROM entries WHERE hit AND {where}", values).fetchone()
+    (workflows,) = db.execute(
+        f"SELECT COUNT(*) FROM (SELECT workflow FROM entries WHERE workflow IS NOT NULL AND {where}"
+        f" UNION SELECT workflow FROM facts WHERE workflow IS NOT NULL AND {_NAMED} AND {where})",
+        (*values, *values),
     ).fetchone()
     (sessions,) = db.execute(
         "SELECT COUNT(DISTINCT session) FROM files"
-        f" WHERE EXISTS (SELECT 1 FROM entries WHERE entries.file = files.id AND {where})",
-        values,
+        f" WHERE EXISTS (SELECT 1 FROM entries WHERE entries.file = files.id AND {where})"
+        f" OR EXISTS (SELECT 1 FROM facts WHERE facts.file = files.id AND {where})",
+        (*values, *values),
     ).fetchone()
     undated, bad = db.execute("SELECT COALESCE(SUM(undated), 0), COALESCE(SUM(bad), 0) FROM files").fetchone()
     return Totals(entries, sessions, workflows, undated, bad)
@@ -234,13 +251,18 @@ def totals(db: sqlite3.Connection, span: Span) -> Totals:
 def occasions(db: sqlite3.Connection, span: Span) -> int:
     """In how many workflows, or sessions where there are none, anything was logged."""
     where, values = _where(span, None)
-    query = f"SELECT COUNT(DISTINCT {_OCCASION}) FROM entries WHERE {where}"
-    return int(db.execute(query, values).fetchone()[0])
+    query = (
+        f"SELECT COUNT(*) FROM (SELECT {OCCASION} FROM entries WHERE {where}"
+        f" UNION SELECT {OCCASION} FROM facts WHERE {_NAMED} AND {where})"
+    )
+    return int(db.execute(query, (*values, *values)).fetchone()[0])
 
 
 def extent(db: sqlite3.Connection) -> tuple[int, int]:
     """When the first and the last dated entry was; 0 and 0 if there is none."""
-    first, last = db.execute("SELECT MIN(ts), MAX(ts) FROM entries").fetchone()
+    first, last = db.execute(
+        "SELECT MIN(ts), MAX(ts) FROM (SELECT ts FROM entries UNION ALL SELECT ts FROM facts)"
+    ).fetchone()
     return first or 0, last or 0
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from . import queries
 from .database import LISTED, listed, writing
-from .queries import Place, newest_first
+from .queries import OCCASION, Place, newest_first
 
 NEWEST = 2  # entries that are remembered: the one just logged, and the one before it
 
@@ -21,6 +21,7 @@ class Standing(NamedTuple):
     n: int
     retries: int
     sessions: int
+    occasions: int
     first: int | None
     last: int | None
     wording: int
@@ -29,12 +30,14 @@ class Standing(NamedTuple):
 
 def standing_of(db: sqlite3.Connection, space: str, group: int) -> Standing:
     """A group's standing; the group must hold an entry."""
-    row = db.execute("SELECT n, retries, sessions, first, last, wording, newest FROM standings WHERE grp = ?", (group,))
+    row = db.execute(
+        "SELECT n, retries, sessions, occasions, first, last, wording, newest FROM standings WHERE grp = ?", (group,)
+    )
     found = row.fetchone()
     return _standing(found) if found else _work_out(db, space, group)
 
 
-def add(db: sqlite3.Connection, key_id: int, session: int, entry: Place, *, retry: int) -> None:
+def add(db: sqlite3.Connection, key_id: int, session: int, workflow: int | None, entry: Place, *, retry: int) -> None:
     """Count one more entry of a key, where its group has a standing. Inside the caller's transaction."""
     row = db.execute(
         "SELECT standings.grp, first, newest FROM groups JOIN standings ON standings.grp = groups.grp WHERE key = ?",
@@ -47,17 +50,22 @@ def add(db: sqlite3.Connection, key_id: int, session: int, entry: Place, *, retr
         drop(db, [group])
         return
     latest = newest_first([entry, *_places(newest)])[:NEWEST]
-    added = db.execute("INSERT OR IGNORE INTO standing_sessions VALUES (?, ?)", (group, session)).rowcount
+    sessions = _seen_first(db, group, "session", session)
+    occasions = _seen_first(db, group, "occasion", session if workflow is None else -workflow)
     db.execute(
-        "UPDATE standings SET n = n + ?, retries = retries + ?, sessions = sessions + ?, last = MAX(last, ?),"
-        " newest = ? WHERE grp = ?",
-        (1 - retry, retry, added, entry.ts, json.dumps(latest), group),
+        "UPDATE standings SET n = n + ?, retries = retries + ?, sessions = sessions + ?, occasions = occasions + ?,"
+        " last = MAX(last, ?), newest = ? WHERE grp = ?",
+        (1 - retry, retry, sessions, occasions, entry.ts, json.dumps(latest), group),
     )
+
+
+def _seen_first(db: sqlite3.Connection, group: int, what: str, which: int) -> int:
+    return db.execute("INSERT OR IGNORE INTO standing_where VALUES (?, ?, ?)", (group, what, which)).rowcount
 
 
 def drop(db: sqlite3.Connection, groups: list[int]) -> None:
     """Have some standings worked out anew. Inside the caller's transaction."""
-    for table in ("standings", "standing_sessions"):
+    for table in ("standings", "standing_where"):
         db.execute(f"DELETE FROM {table} WHERE grp IN {LISTED}", (listed(groups),))
 
 
@@ -76,27 +84,35 @@ def drop_of_space(db: sqlite3.Connection, space: str) -> None:
 
 
 def _work_out(db: sqlite3.Connection, space: str, group: int) -> Standing:
-    rows = db.execute("SELECT key FROM groups WHERE space = ? AND grp = ?", (space, group))
-    keys = [int(key) for (key,) in rows]
     with writing(db):
+        rows = db.execute("SELECT key FROM groups WHERE space = ? AND grp = ?", (space, group))
+        keys = [int(key) for (key,) in rows]
         known = queries.known(db, keys)
         if not known.n + known.retries:
-            return Standing(*known, 0, ())
+            return Standing(0, 0, 0, 0, None, None, 0, ())
         newest = queries.newest_places(db, keys, (None, None), NEWEST)
-        standing = Standing(*known, queries.oldest_wording(db, keys), tuple(newest))
+        for what, which in (("session", "session"), ("occasion", OCCASION)):
+            db.execute(
+                "INSERT OR IGNORE INTO standing_where"
+                f" SELECT DISTINCT ?, ?, {which} FROM entries WHERE hit AND key IN {LISTED}",
+                (group, what, listed(keys)),
+            )
+        (occasions,) = db.execute(
+            "SELECT COUNT(*) FROM standing_where WHERE grp = ? AND what = 'occasion'", (group,)
+        ).fetchone()
+        standing = Standing(
+            known.n, known.retries, known.sessions, occasions, known.first, known.last,
+            queries.oldest_wording(db, keys), tuple(newest),
+        )  # fmt: skip
         db.execute(
-            "INSERT OR REPLACE INTO standings VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO standings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (group, *standing[:-1], json.dumps(standing.newest)),
-        )
-        db.execute(
-            f"INSERT OR IGNORE INTO standing_sessions SELECT DISTINCT ?, session FROM tallies WHERE key IN {LISTED}",
-            (group, listed(keys)),
         )
     return standing
 
 
-def _standing(row: tuple[int, int, int, int | None, int | None, int, str]) -> Standing:
-    return Standing(*row[:6], _places(row[6]))
+def _standing(row: tuple[int, int, int, int, int | None, int | None, int, str]) -> Standing:
+    return Standing(*row[:7], _places(row[7]))
 
 
 def _places(text: str) -> tuple[Place, ...]:

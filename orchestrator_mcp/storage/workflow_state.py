@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from orchestrator_mcp.errors import NotFoundError
+from orchestrator_mcp.errors import NotFoundError, StorageError
 from orchestrator_mcp.records.workflow import FINISHED, STATE_FILE, LogEvent, WorkflowState
 
 from .files import make_folder, open_plain, read_small, refusals, sync_folder, write_new
@@ -158,7 +158,10 @@ def _state(data: bytes | None) -> WorkflowState | None:
 
 def _written(state: WorkflowState) -> bytes:
     """As it is found in the wild: indented, and with every field that was there, null or not."""
-    value = state.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    try:
+        value = state.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    except (ValueError, RecursionError) as error:  # another program's field, nested too deep
+        raise StorageError(f"The state cannot be written ({error}). Correct {STATE_FILE}, or remove it.") from error
     if "_checksum" in value:  # version 3 of the tool that invented the format refuses a state whose sum is wrong
         content = {name: part for name, part in value.items() if name not in _ABOUT_ITSELF}
         value["_checksum"] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -82,11 +82,13 @@ class Workspace:
         self._thinking = thinking
         self._clock = clock or (lambda: datetime.now(UTC))
         self._streams: dict[Path, Stream[Any]] = {}
+        self._kept: dict[Path, tuple[tuple[int, int, int], Read[Any]]] = {}
         self._session_id: str | None = None
         self._opening = threading.Lock()  # a server's tools run on several threads, in one session
         self._index: Index | None = None
         self._key: bytes | None = None
         self._recovered = False
+        self.beside: tuple[Workspace, ...] = ()  # other repositories, which only reviews read
         self.unread: list[str] = []  # why some files could not be taken into the index
 
     def now(self) -> datetime:
@@ -168,6 +170,8 @@ class Workspace:
         """Every record of a model: of one session, or of all. Takes no lock and writes nothing."""
         if session_id is not None:
             return read_records(model, self._path_of(model, session_id))
+        if not BY_MODEL[model].in_session:
+            return self._read_store(model, next(self._paths_of(model)))
         found: Read[M] = Read()
         for path in self._paths_of(model):
             one = read_records(model, path)
@@ -175,18 +179,28 @@ class Workspace:
             found.bad_lines += one.bad_lines
         return found
 
+    def _read_store(self, model: type[M], path: Path) -> Read[M]:
+        """One of the store's own streams: few lines that many calls ask for, and that only grow or are replaced."""
+        try:
+            info = path.lstat()
+            mark = (info.st_ino, info.st_size, info.st_mtime_ns)
+        except (FileNotFoundError, NotADirectoryError):
+            mark = (0, 0, 0)
+        if path not in self._kept or self._kept[path][0] != mark:
+            self._kept[path] = mark, read_records(model, path)
+        return self._kept[path][1]
+
     def index(self) -> Index:
         """The cache, brought up to date with every file of every session."""
         index = self._opened_index()
         self.unread = index.refresh(self._sources(), whole=True)
         return index
 
-    def index_of(self, model: type[Model]) -> Index:
-        """The cache, brought up to date with this session's file of one model; the first use takes in all."""
+    def index_of(self, stream: Stream[Any]) -> Index:
+        """The cache, brought up to date with one stream of a session; the first use takes in all."""
         if self._index is None or not self._index.is_complete():
             return self.index()
-        spec = BY_MODEL[model]
-        self._index.refresh([Source(self._path_of(model, None), spec.name, self.session_id())])
+        self._index.refresh([Source(stream.path, BY_MODEL[stream.model].name, self._session_of(stream.path))])
         return self._index
 
     def write_report(self, name: str, text: str, still: Callable[[], None] = lambda: None) -> None:
@@ -230,7 +244,8 @@ class Workspace:
             self._index = None
 
     def _opened_index(self) -> Index:
-        path = None if self.read_only or self.meta is None else self.paths.cache_dir() / DATABASE
+        alone = not (self.read_only or self.beside or self.meta is None)
+        path = self.paths.cache_dir() / DATABASE if alone else None
         if self._index is not None and self._index.path != path:  # the store came, or was removed, since
             self._index.close()
             self._index = None
@@ -246,6 +261,8 @@ class Workspace:
                 if spec.in_session:
                     yield Source(folder / spec.file, spec.name, session_id)
         yield from self.legacy.sources()
+        for other in self.beside:
+            yield from other._sources()  # noqa: SLF001  of the same class
 
     def _named_session(self) -> str | None:
         if self.settings.session:
@@ -292,7 +309,7 @@ class Workspace:
             yield self.paths.sessions_dir() / session_id / spec.file
 
     def _session_of(self, path: Path) -> str:
-        return path.relative_to(self.paths.sessions_dir()).parts[0]
+        return path.parts[len(self.paths.sessions_dir().parts)]
 
     def redact(self, value: dict[str, Any]) -> dict[str, Any]:
         """A record's fields without the secrets in its texts; see `OUR_OWN_FIELDS` for what is left alone.

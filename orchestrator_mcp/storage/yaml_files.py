@@ -4,6 +4,7 @@ A merge key of 351 bytes can cost seconds, an alias can stand for gigabytes, and
 thinks is in force; so all of them are refused, as are tags, and files that are too large or too deep.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class _PlainLoader(yaml.SafeLoader):
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        repeated = next((key for key in keys if keys.count(key) > 1), None)
+        repeated = next((key for key, count in Counter(keys).items() if count > 1), None)
         if repeated is not None or "<<" in keys:
             raise _Refused(f"the key {repeated or '<<'!r} is a merge or stands twice", node.start_mark)
         return super().construct_mapping(node, deep)
@@ -56,7 +57,7 @@ class _PlainLoader(yaml.SafeLoader):
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
-        except ValueError as error:  # a date that is none, a number of ten thousand digits
+        except (ValueError, OverflowError) as error:  # a date that is none, a number of ten thousand digits
             raise _Refused(str(error), node.start_mark) from error
 
     def construct_yaml_map(self, node: Any) -> Any:
@@ -80,7 +81,7 @@ def read_yaml(path: Path) -> dict[str, Any] | None:
         return None
     try:
         value = yaml.load(data, _PlainLoader)  # noqa: S506  a safe loader, narrowed further
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         problem = _problem(error, data)
         raise InvalidInputError(f"{path} cannot be used: {problem}. Correct it, then try again.") from error
     if value is not None and not isinstance(value, dict):

@@ -73,6 +73,26 @@ async def call_all(client: Client) -> None:
         assert "colour" in wrong.content[0].text
 
 
+async def answer_about_a_failure(client: Client) -> None:
+    """An entry is offered what it may be, the agent answers, and nothing is added."""
+
+    async def call(**arguments: str) -> dict[str, Any]:
+        result = await client.call_tool("log_failure", arguments)
+        assert result.structured_content is not None, result.content
+        return result.structured_content
+
+    first = await call(context="Used float for money", feedback="Use Decimal for amounts", category="API")
+    other = await call(context="Wrong interpreter for the tests", feedback="Activate the venv", category="API")
+    said = await call(failure_id=other["id"], same_as=first["pattern"]["id"])
+    assert not said["recorded"]
+    assert (said["pattern"]["id"], said["pattern"]["occurrences"]) == (first["pattern"]["id"], 2)
+    assert said["pattern"]["joined_by"] == "agent"
+    shown = await client.read_resource(f"orchestrator://pattern/{first['pattern']['id']}")
+    assert "Wrong interpreter" in shown.contents[0].text
+    apart = await call(failure_id=other["id"], same_as="new")
+    assert apart["pattern"]["occurrences"] == 1
+
+
 async def read_all(client: Client) -> None:
     for resource in (await client.list_resources()).resources:
         assert (await client.read_resource(resource.uri)).contents
@@ -89,6 +109,7 @@ def test_every_tool_resource_and_prompt_answers(open_client: Any, mode: str, tmp
     async def play() -> None:
         async with open_client(tmp_path, mode) as client:
             await call_all(client)
+            await answer_about_a_failure(client)
             await read_all(client)
 
     anyio.run(play)

@@ -156,6 +156,25 @@ def test_a_person_has_the_last_word(project: Project) -> None:
     assert members_of(agent, kinds["venv"]) == {VENV}
 
 
+def test_an_agent_does_not_take_back_what_a_person_answered(project: Project) -> None:
+    agent = project.agent()
+    kinds = three_kinds(agent)
+    logged = log(agent, "Nothing worked at all", "Look at which python runs")
+    answer(project.person(), logged, kinds["venv"])
+    assert answer(agent, logged, kinds["money"]).warnings
+    assert "Nothing worked at all" in members_of(agent, kinds["venv"])
+
+
+def test_what_a_person_took_back_an_agent_does_not_say_again(project: Project) -> None:
+    agent = project.agent()
+    kinds = three_kinds(agent)
+    logged = log(agent, "Nothing worked at all", "Look at which python runs")
+    assert answer(agent, logged, kinds["money"]).warnings == []
+    undo_decision(project.person(), kinds["money"])
+    assert answer(agent, logged, kinds["money"]).warnings
+    assert members_of(agent, kinds["money"]) == {MONEY}
+
+
 def test_a_repeated_answer_changes_nothing(project: Project) -> None:
     agent = project.agent()
     kinds = three_kinds(agent)
@@ -183,7 +202,7 @@ def test_a_request_id_answers_once(project: Project) -> None:
     [
         ({"failure_id": "x"}, InvalidInputError, "give both"),
         ({"same_as": "new"}, InvalidInputError, "give both"),
-        ({"failure_id": "x", "same_as": "new", "context": "y"}, InvalidInputError, "no context"),
+        ({"failure_id": "x", "same_as": "new", "context": "y"}, InvalidInputError, "nothing of a new entry"),
         ({"failure_id": "nothing", "same_as": "new"}, NotFoundError, "0 counted failures"),
         ({"failure_id": "", "same_as": ""}, NotFoundError, "0 counted failures"),
         ({"failure_id": "%", "same_as": "new"}, NotFoundError, "0 counted failures"),

@@ -14,12 +14,14 @@ from orchestrator_mcp.errors import MigrationError, NotFoundError, OrchestratorE
 from orchestrator_mcp.records.failure import Failure
 from orchestrator_mcp.records.fields import OutcomeStatus
 from orchestrator_mcp.records.telemetry import Invocation
+from orchestrator_mcp.records.workflow import LogEvent
 from orchestrator_mcp.services.failures import log_failure, show_failure
 from orchestrator_mcp.services.forgetting import Forgotten, forget
 from orchestrator_mcp.services.migration import migrate_state, rollback
 from orchestrator_mcp.services.patterns import review_patterns
 from orchestrator_mcp.services.rules import open_suggestions, suggest_rules
 from orchestrator_mcp.services.telemetry import get_agent_ranking, log_invocation, log_success_metric
+from orchestrator_mcp.services.workflows import start_workflow, update_workflow
 
 TEXT = "ConnectionError: login as 'margarete' with her birthday failed on the billing host"
 FIX = "Ask margarete for the billing phrase, which is raspberry jam on toast"
@@ -77,6 +79,17 @@ def test_an_emptied_suggestion_is_drafted_anew(project: Project, logged: str) ->
     suggest_rules(project.agent())
     assert "service account" in open_suggestions(project.person()).suggestions[0].draft
     assert is_gone(project)
+
+
+def test_a_workflow_forgets_its_task_and_why_it_was_given_up(project: Project) -> None:
+    agent = project.agent()
+    start_workflow(agent, task="purple submarine eats the harbour")
+    update_workflow(agent, action="abandon", text="the green whale was faster than us")
+    for event in agent.read(LogEvent).records:
+        forget(project.person(), event.id or "")
+    left = b"".join(project.files().values())
+    assert b"purple submarine" not in left
+    assert b"green whale" not in left
 
 
 def test_the_shell_of_the_record_stays(project: Project, logged: str) -> None:

@@ -108,7 +108,7 @@ def test_a_skipped_item_is_a_rate_over_the_workflows_that_resolved_it(project: P
     assert pattern.rate is not None
     assert (pattern.rate.k, pattern.rate.n) == (4, 4)
     assert pattern.title == "visual_regression_test is skipped in 4 of 4 workflows"
-    assert review.positives == ["security_review performed consistently: 4 of 4 (51–100 %)"]
+    assert review.positives == ["Reviews performed consistently: 4 of 4 (51–100 %)"]
 
 
 @pytest.mark.parametrize(("skipped", "done", "said"), [(3, 0, False), (4, 0, True), (7, 1, True), (8, 2, False)])

@@ -116,10 +116,42 @@ def test_a_checksum_of_another_is_made_right_again(project: Project, shared_data
 
 
 def test_ids_that_look_like_secrets_are_refused_before_they_are_lost(project: Project, shared_data: Path) -> None:
-    agent, before = foreign(project, shared_data, workflow_id="wf_01m7yexm0p1nehpe6fcze07cxg", status="paused")
+    agent, before = foreign(project, shared_data, workflow_id="wf_xQ7kZp2mV9tRb4Lw8sYd3Hj6", status="paused")
     with pytest.raises(InvalidInputError, match=r"workflow_id looks like a secret.*Rename it"):
         update_workflow(agent, action="resume")
     assert raw_state(agent) == before
+
+
+@pytest.mark.parametrize(
+    "phases",
+    [[{"id": ["x"]}], [{"id": {}}], {"P": {"status": {}, "items": [{"id": [1]}]}}, {"P": {"items": {"i": 5}}}],
+)
+def test_odd_ids_in_a_state_stop_nothing(project: Project, shared_data: Path, phases) -> None:
+    agent, _ = foreign(project, shared_data, phases=phases, status="active")
+    assert get_workflow(agent).workflow_id
+    assert get_workflow(project.agent()).workflow_id is None
+
+
+def test_a_status_that_is_no_word_is_not_taken_over(project: Project) -> None:
+    agent = project.agent()
+    started = start_workflow(agent, task="Next")
+    event = {
+        "event_type": "note_added",
+        "workflow_id": started.workflow_id,
+        "_revision": 3,
+        "details": {"status": {"a": 1}},
+    }
+    with (folder_of(agent) / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(event | {"timestamp": "2026-11-21T12:00:00Z"}) + "\n")
+    assert get_workflow(agent).status == "active"
+    assert update_workflow(agent, action="note", text="on").status == "active"
+
+
+def test_many_phases_cost_no_more_than_their_number(project: Project, shared_data: Path) -> None:
+    phases = {f"P{n}": {"status": "active", "items": {f"i{n}": {"status": "pending"}}} for n in range(1200)}
+    agent, _ = foreign(project, shared_data, phases=phases, status="active")
+    view = get_workflow(agent)
+    assert (view.open_total, len(view.phases)) == (1200, 50)
 
 
 def test_a_finished_one_of_another_makes_way(project: Project, shared_data: Path) -> None:

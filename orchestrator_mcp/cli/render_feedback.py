@@ -1,0 +1,85 @@
+"""A review of feedback as text for people, laid out as the first tool's design shows it."""
+
+from collections.abc import Iterator
+
+from orchestrator_mcp.analysis.detectors import minutes
+from orchestrator_mcp.analysis.patterns import rate_text
+from orchestrator_mcp.analysis.sanitize import sanitize
+from orchestrator_mcp.records.feedback_review import Averages, FeedbackReview
+from orchestrator_mcp.records.pattern import Pattern
+
+from .layout import clean, colour, plural, rule, shown
+
+
+@shown.register
+def _(result: FeedbackReview) -> str:
+    window = "whole history" if result.days is None else f"last {plural(result.days, 'day')}"
+    repositories = f", {result.repositories} repositories" if result.repositories > 1 else ""
+    head = f"Feedback Review ({window}, {plural(result.workflows, 'workflow')}{repositories})"
+    sections = (
+        ("PATTERNS DETECTED:", [*map(_pattern, result.patterns), *(f"✓ {clean(one)}" for one in result.positives)]),
+        ("COMMON CHALLENGES:", [_said(one.title, f"mentioned in {_workflows(one)}") for one in result.challenges]),
+        ("LEARNINGS SUMMARY:", list(_summary(result))),
+        ("ROADMAP DRAFTS:", [sanitize(one.text).rstrip() + "\n" for one in result.drafts]),
+    )
+    lines = [head, rule()]
+    for title, found in sections:
+        lines += ["", title, *found] if found else []
+    if len(lines) == 2:  # noqa: PLR2004  the head alone
+        wider = "" if result.days is None else " in this window; --all looks at the whole history"
+        lines.append(f"Nothing yet{wider}. `orchestrator feedback` records a workflow's feedback.")
+    if result.added:
+        lines += ["", f"Added {', '.join(result.added)} to {clean(result.roadmap or '')}."]
+    return "\n".join([*lines, *(["", result.next_step] if result.next_step else [])])
+
+
+def _pattern(one: Pattern) -> str:
+    if one.rate:
+        what = f"{_capital(clean(one.template))} ({_of_workflows(one)})"
+    else:
+        what = f'Common error: "{clean(one.title)}" ({plural(one.occurrences, "occurrence")} in {_workflows(one)})'
+    return f"{colour('⚠', one.priority)} {what}\n   → Suggestion: {clean(one.suggestion)}"
+
+
+def _of_workflows(one: Pattern) -> str:
+    """`8 of 10 workflows, 49–94 %`."""
+    count, interval = rate_text(one.rate).rsplit(" (", 1) if one.rate else ("", ")")
+    return f"{count} workflows, {interval.removesuffix(')')}"
+
+
+def _workflows(one: Pattern) -> str:
+    return plural(one.workflows, "workflow")
+
+
+def _said(text: str, where: str) -> str:
+    return f'  • "{clean(text)}" ({where})'
+
+
+def _summary(result: FeedbackReview) -> Iterator[str]:
+    for one in result.learnings:
+        yield _said(one.text, f"in {plural(one.workflows, 'workflow')}")
+    for one in result.went_well:
+        yield _said(one.text, f"mentioned positively in {plural(one.workflows, 'workflow')}")
+    yield from _averages(result.averages)
+    if result.usage:
+        used = (f"{one.name.replace('_', ' ')} {rate_text(one.rate)}" for one in result.usage)
+        yield f"  • Used: {', '.join(used)}"
+
+
+def _averages(averages: Averages) -> Iterator[str]:
+    phases = ", ".join(f"{clean(name)}={minutes(one.mean)}" for name, one in averages.phases.items())
+    if phases:
+        yield f"  • Phase timings: avg {phases}"
+    if averages.seconds:
+        mean, median = minutes(averages.seconds.mean), minutes(averages.seconds.median)
+        yield f"  • A workflow: avg {mean}, median {median}"
+    if averages.errors:
+        yield f"  • Errors per workflow: avg {averages.errors.mean:.1f}"
+    if averages.items_skipped:
+        yield f"  • Items skipped: avg {averages.items_skipped.mean:.0%}"
+
+
+def _capital(text: str) -> str:
+    """A name such as `visual_tests` stays as it is."""
+    first = text.partition(" ")[0]
+    return text if "_" in first else text[:1].upper() + text[1:]
