@@ -11,7 +11,7 @@ def arguments(parser: Arguments) -> None:
     one.add_argument("id", help="the record's id, or the last 6 characters of it")
     one.add_argument("--yes", action="store_true", help="do not ask")
     one.epilog = (
-        "The record stays as an empty shell, so that counts stay true. Other records lose the same text too, but not "
+        "The record stays as an empty shell, that no review counts. Other records lose the same text too, but not "
         "one under 8 characters or of a single word. What lies outside the store is not reached."
     )
 

@@ -42,7 +42,8 @@ def _(result: FailureLogged) -> str:
     if result.pattern:
         lines.append(f"  kind   {clean(result.pattern.template)}  ({result.pattern.id})")
         if result.pattern.correction:
-            lines.append(f"  known  {clean(result.pattern.correction)}")
+            sure = result.pattern.joined_by not in {"lines", "prose", "meaning"} or not result.needed
+            lines.append(f"  {'known ' if sure else 'alike '} {clean(result.pattern.correction)}")
     if not result.candidates:
         return "\n".join([*lines, result.next_step])
     lines += ["Is it the same mistake as one of these?"]

@@ -139,4 +139,5 @@ def _words(words: list[str]) -> str:
 @shown.register
 def _(result: PatternDecided) -> str:
     now = f"{result.pattern_id}: {plural(result.members, 'member')}, {plural(result.occurrences, 'entry', 'entries')}."
-    return f"{'Took back: ' if result.undone else ''}{_DONE[result.verdict]}. Now {now}"
+    apart = f" Apart from it: {result.apart}." if result.apart else ""
+    return f"{'Took back: ' if result.undone else ''}{_DONE[result.verdict]}. Now {now}{apart}"

@@ -57,10 +57,14 @@ class DecisionMade(Model):
 
 
 class PatternDecided(Result):
-    """What a pattern is after a decision: its id now, how many wordings it has, how many entries."""
+    """What a pattern is after a decision: its id now, how many wordings it has, how many entries.
+
+    `apart` is the pattern that its members became, if some were split off.
+    """
 
     verdict: Verdict
     undone: bool = False
     pattern_id: str
+    apart: str | None = None
     members: int
     occurrences: int

@@ -9,6 +9,7 @@ from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.analysis.retrieval import features, nearest
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, OrchestratorError
 from orchestrator_mcp.records.failure import Candidate, Failure, FailureLogged, KnownPattern
+from orchestrator_mcp.records.pattern import PatternState
 from orchestrator_mcp.records.pattern_decision import PatternDecision, Verdict
 from orchestrator_mcp.records.streams import BY_MODEL
 from orchestrator_mcp.storage import groups, queries
@@ -26,6 +27,8 @@ OFFERED = 5
 TRIES = 5
 FEW = 40  # wordings that are grouped anew at once, which takes a few milliseconds; more wait for the next review
 NEW = "new"
+LIKENESS = frozenset({"lines", "prose", "meaning"})
+"""Tiers that may be wrong about few entries."""
 
 _STREAM = BY_MODEL[Failure].name
 
@@ -90,10 +93,11 @@ def _entry(view: View, typed: str) -> Entry:
 def _place(view: View, key: int) -> None:
     """Give a key its group: as of now where that is quick, else one of its own until the next review."""
     if groups.group_of(view.db, key) is None:
-        quick = groups.at_most(view.db, ASKED, FEW) and not is_installed()  # a model takes too long to ask
-        if quick or groups.as_of(view.db, ASKED) is None:
+        few = groups.at_most(view.db, ASKED, FEW)
+        if groups.as_of(view.db, ASKED) is None or (few and not is_installed()):
             view.regroup(ASKED)
-        groups.place(view.db, ASKED, key)
+        # A model takes too long to ask, and what it found is not undone: words say where the new one belongs.
+        groups.place(view.db, ASKED, key, view.mate_of(ASKED, key) if few else None)
         view.postings().add(key)
     view.settle(ASKED)
 
@@ -226,17 +230,26 @@ def _holds(view: View, decision: PatternDecision) -> bool:
 
 
 def _next_step(known: KnownPattern, needed: int, failure_id: str, offered: list[Candidate]) -> str:
-    times = {0: "for the first time", 1: "for the first time", 2: "twice"}.get(known.occurrences)
-    times = times or f"{known.occurrences} times"
+    likened = known.joined_by in LIKENESS
+    seen = f"Seen {_times(known.occurrences)}{', in other words too' if likened else ''}"
+    answer_with = f'call log_failure with failure_id="{failure_id}" and same_as'
+    if known.state is PatternState.IGNORED:
+        return f"{seen}. A person wants to hear no more of this pattern."
     if known.is_retry:
-        return f"The same text within two seconds: counted as a retry. Seen {times}."
+        return f"The same text within two seconds: counted as a retry. {seen}."
     if offered:
         return (
-            f"Seen {times} so far. If it is the same mistake as one of the candidates, call log_failure with "
-            f'failure_id="{failure_id}" and same_as=its pattern_id; if it is none of them, same_as="new".'
+            f"{seen}. If it is the same mistake as one of the candidates, {answer_with}=its pattern_id; "
+            'if it is none of them, same_as="new".'
         )
+    if needed and likened:
+        return f'{seen}; {needed} more and it is a pattern. If it is another mistake, {answer_with}="new".'
     if needed:
-        return f"Seen {times}; {needed} more and it is a pattern."
+        return f"{seen}; {needed} more and it is a pattern."
     if known.one_incident:
-        return f"Seen {times}, all in this session: one incident so far. Fix it before you go on."
-    return f"Seen {times} in {known.sessions} sessions: a pattern. Ask suggest_rules for a rule."
+        return f"{seen}, all in this session: one incident so far. Fix it before you go on."
+    return f"{seen} in {known.sessions} sessions: a pattern. Ask suggest_rules for a rule."
+
+
+def _times(n: int) -> str:
+    return "for the first time" if n <= 1 else "twice" if n == 2 else f"{n} times"  # noqa: PLR2004  two is twice

@@ -1,6 +1,7 @@
 """What the lines behind a pattern say: its name, its category, its texts and the correction."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 
 from orchestrator_mcp.analysis.canonical import canonical
@@ -51,6 +52,6 @@ def quotation(text: str) -> str:
 
 
 def correction_of(lines: Sequence[queries.Located]) -> str | None:
-    """The newest correction that any of some lines gives, on one line."""
-    given = (line.value.get("feedback") for line in lines)
-    return next((clip(single_line(text), CORRECTION_LENGTH) for text in given if isinstance(text, str)), None)
+    """The correction that most of some lines give, on one line; of equally common ones the newest."""
+    given = [single_line(text) for line in lines if isinstance(text := line.value.get("feedback"), str)]
+    return clip(Counter(given).most_common(1)[0][0], CORRECTION_LENGTH) if given else None

@@ -30,7 +30,7 @@ class Forgotten(Result):
 def forget(workspace: Workspace, record_id: str, *, dry_run: bool = False) -> Forgotten:
     """Remove a record's text from every file, cache and archive of this store.
 
-    The record stays as an empty shell, so that counts stay true; names and ids stay as well. Where others quote its
+    The record stays as an empty shell, that no review counts; names and ids stay as well. Where others quote its
     text in a field of free text, the quotation goes, but not a text under 8 characters or of a single word: it would
     be found in anything. A rule drafted from it is emptied. Copies outside the store, such as exported snapshots,
     backups and legacy files that were not migrated, are out of reach; so is what another program still remembers. A

@@ -50,6 +50,8 @@ def group_file(
         shelf = str(value.get(by)) if by else None
         shelves[shelf].append((value.get("id", number), _entry(value, field, number, path)))
     model = None if words_only else model_at_once()
+    if by and set(shelves) == {str(None)}:
+        raise InvalidInputError(f"No line of {path} has {by!r}. Name a field that is there with --by.")
     found = [
         (shelf, rows, one)
         for shelf, rows in shelves.items()

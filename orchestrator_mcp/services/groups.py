@@ -121,6 +121,18 @@ class View:
         engine = model.name if model else WORDS
         groups.regroup(self.db, kind, keys, engine=engine, now=self.now, think=partial(self._think, model=model))
 
+    def mate_of(self, kind: PatternKind, key_id: int) -> int | None:
+        """The oldest key that words alone would group a new one with, of those that are grouped already."""
+        keys = queries.kinds(self.db, kind)
+        assigned = assign(_entry(self.db, one) for one in keys)
+        group = next((group for one, group in zip(keys, assigned, strict=True) if one.key_id == key_id), None)
+        placed = (
+            one.key_id
+            for one, mine in zip(keys, assigned, strict=True)
+            if mine == group and one.key_id != key_id and groups.group_of(self.db, one.key_id) is not None
+        )
+        return next(placed, None)
+
     def settle(self, kind: PatternKind, *, thorough: bool = False) -> None:
         """Have the grouping show every decision."""
         groups.settle(self.db, kind, _moves(self.decisions, kind), thorough=thorough)

@@ -111,7 +111,11 @@ def _decide(
             reason=reason,
         )
     )
-    return _decided(workspace, verdict, pattern)
+    done = _decided(workspace, verdict, pattern)
+    if verdict is not Verdict.SPLIT:
+        return done
+    with opened(workspace) as view:
+        return done.model_copy(update={"apart": view.id_of(view.find(wordings[0]).key_ids)})
 
 
 def _decided(workspace: Workspace, verdict: Verdict, pattern: str, *, undone: bool = False) -> PatternDecided:

@@ -13,7 +13,7 @@ from orchestrator_mcp.records.pattern_decision import Verdict
 
 from .database import LISTED, listed, writing
 from .queries import Kind
-from .standing import drop_of_space
+from .standing import drop_of_key, drop_of_space
 
 
 class Move(NamedTuple):
@@ -102,10 +102,16 @@ def _named(moves: Sequence[Move]) -> list[int]:
     return sorted({wording for move in moves for wording in (move.target, *move.wordings)})
 
 
-def place(db: sqlite3.Connection, space: str, key_id: int) -> None:
-    """Give a key that came after the last grouping a group of its own."""
+def place(db: sqlite3.Connection, space: str, key_id: int, beside: int | None = None) -> None:
+    """Give a key that came after the last grouping a group of its own, or the place of another key."""
     if group_of(db, key_id) is None:
         with writing(db):
+            if beside is not None:
+                drop_of_key(db, beside)
+                db.execute(
+                    "INSERT OR IGNORE INTO groups SELECT ?, space, found, grp, decided_by FROM groups WHERE key = ?",
+                    (key_id, beside),
+                )
             _place(db, space, key_id)
 
 

@@ -45,14 +45,14 @@ def test_a_person_lists_shows_and_decides(patterns: tuple[Path, str, str]) -> No
 
 
 def test_near_misses_say_what_keeps_them_apart(tmp_path: Path) -> None:
-    log(tmp_path, ("Forgot the timeout flag of pytest", "Pass --timeout"))
-    pattern = log(tmp_path, ("Forgot the coverage flag of ruff", "Pass --coverage"))["pattern"]["id"]
+    log(tmp_path, ("Forgot the timeout of the network tests", "Pass a timeout with each request"))
+    pattern = log(tmp_path, ("Forgot to close the network archive", "Open files in a with block"))["pattern"]["id"]
     shown = as_json(tmp_path, "pattern", "show", pattern)
     assert shown["members_in_all"] == 1
     (near,) = shown["near_misses"]
     assert "forgot" in near["shared"]
-    assert {"coverage", "ruff"} <= set(near["only_here"])
-    assert {"timeout", "pytest"} <= set(near["only_there"])
+    assert {"close", "archive"} <= set(near["only_here"])
+    assert {"timeout", "tests"} <= set(near["only_there"])
 
 
 def test_a_person_answers_what_a_failure_is(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConfl
 from orchestrator_mcp.records.failure import FailureLogged
 from orchestrator_mcp.services import answering
 from orchestrator_mcp.services.failures import list_failures, log_failure
-from orchestrator_mcp.services.pattern_decisions import split_pattern, undo_decision
+from orchestrator_mcp.services.pattern_decisions import ignore_pattern, split_pattern, undo_decision
 from orchestrator_mcp.services.pattern_details import show_pattern
 from orchestrator_mcp.services.patterns import review_patterns
 from orchestrator_mcp.storage.workspace import Workspace
@@ -292,3 +292,38 @@ def test_the_cost_of_one_more_is_counted_in_operations(project: Project) -> None
         project.wait(minutes=1)
         counted.append(steps(agent))
     assert counted[1] <= 1.5 * counted[0], counted
+
+
+def test_with_a_model_words_say_at_once_where_a_new_entry_of_a_small_store_belongs(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model is asked in the next review; what it found before is not undone meanwhile."""
+    monkeypatch.setattr(answering, "FEW", 40)
+    agent = project.agent()
+    kinds = three_kinds(agent)
+    monkeypatch.setattr(answering, "is_installed", lambda: True)
+    again = log(agent, "Did not activate the virtual environment for pytest", "Source .venv/bin/activate before tests")
+    assert again.pattern is not None
+    assert (again.pattern.id, again.pattern.occurrences, again.pattern.joined_by) == (kinds["venv"], 2, "prose")
+    assert "in other words too" in again.next_step
+    assert answer(agent, again, "new").pattern.id != kinds["venv"]  # type: ignore[union-attr]
+
+
+def test_what_people_ignore_is_not_pressed_upon_agents(project: Project) -> None:
+    agent = project.agent()
+    kinds = three_kinds(agent)
+    ignore_pattern(project.person(), kinds["money"])
+    for _ in range(3):
+        project.wait(minutes=1)
+        said = log(agent, MONEY, "Use Decimal for every amount").next_step
+    assert "no more of this pattern" in said
+
+
+def test_the_correction_that_most_give_is_told(project: Project) -> None:
+    agent = project.agent()
+    for text in ("Use Decimal", "Use Decimal", "Careful"):
+        project.wait(minutes=1)
+        last = log(agent, MONEY, text)
+    assert review_patterns(agent).patterns[0].correction == "Use Decimal"
+    assert last.pattern is not None
+    assert last.pattern.correction == "Use Decimal"
