@@ -71,7 +71,7 @@ def record_feedback(
     process = tool = None
     if kind != FeedbackKind.TOOL:
         entry = extract_process_feedback(workspace, facts, answers, mode, request_id)
-        process = _append(workspace, entry, ("mode", *answers.for_process()))
+        process = _append(workspace, entry, ("mode", *answers.for_process()), warnings)
     if kind != FeedbackKind.PROCESS:
         seen = extract_tool_feedback(workspace, facts, answers, mode, request_id)
         tool = _append_verified(workspace, seen, ("mode", *answers.for_tool()), warnings)
@@ -168,25 +168,39 @@ def _append_verified(
     entry = anonymize_tool_feedback(seen, workspace.key())
     problems = verify_anonymization(encode_line(entry.model_dump(mode="json", exclude_none=True)))
     if not problems:
-        return _append(workspace, entry, stated)
+        return _append(workspace, entry, stated, warnings)
     warnings.append(f"The tool entry was not recorded, because it is not anonymous: {' '.join(problems)} Report this.")
     return None
 
 
-def _append(workspace: Workspace, entry: E, stated: Iterable[str]) -> E:
-    """Append an entry. A retry is judged by what was stated: log and state may have grown since the first try."""
+def _append(workspace: Workspace, entry: E, stated: Iterable[str], warnings: list[str]) -> E:
+    """Append an entry, unless it is there already: a learning told twice of one workflow does not recur.
+
+    A retry is judged by what was stated: log and state may have grown since the first try.
+    """
     stream = workspace.stream(type(entry))
-    if entry.request_id is not None:
-        records = stream.read().records
-        earlier = next((record for record in records if record.request_id == entry.request_id), None)
-        if earlier is not None:
-            entry = earlier.model_copy(update={name: getattr(entry, name) for name in stated})
+    records = stream.read().records
+    earlier = next((one for one in records if entry.request_id and one.request_id == entry.request_id), None)
+    same = next((one for one in reversed(records) if _content(one) == _content(entry)), None)
+    if earlier is not None:
+        entry = earlier.model_copy(update={name: getattr(entry, name) for name in stated})
+    elif same is not None:
+        if _ALREADY not in warnings:
+            warnings.append(_ALREADY)
+        return same
     try:
         return stream.append(entry)
     except StateConflictError as error:  # the tool stream would name the hash, which tells the caller nothing
         raise StateConflictError(
             "This request id was already used to record other feedback. Use a new one for new answers."
         ) from error
+
+
+_ALREADY = "The same feedback was recorded before, so nothing was added."
+
+
+def _content(entry: E) -> dict[str, Any]:
+    return entry.model_dump(exclude={"id", "rev", "timestamp", "session_id", "request_id"})
 
 
 def _guessed(facts: WorkflowFacts, answers: Answers, mode: FeedbackMode) -> dict[str, str]:

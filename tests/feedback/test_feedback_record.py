@@ -147,6 +147,17 @@ def test_a_retry_gives_the_same_ids_even_when_the_log_has_grown(tmp_path):
     assert record_feedback(later, request_id="call-2").tool_id != first.tool_id
 
 
+def test_the_same_feedback_once_more_adds_nothing(tmp_path):
+    write_log(tmp_path, LOG)
+    at = workspace(tmp_path)
+    first = record_feedback(at, learnings="Validate on the server")
+    again = record_feedback(workspace(tmp_path), learnings="Validate on the server", request_id="call-2")
+    assert (again.tool_id, again.process_id) == (first.tool_id, first.process_id)
+    assert [one for one in again.warnings if "recorded before" in one]
+    assert (len(tool_entries(at)), len(process_entries(at))) == (1, 1)
+    assert record_feedback(at, learnings="Validate on the client too").process_id != first.process_id
+
+
 def test_a_retry_finishes_what_a_crash_left_half_done(tmp_path):
     at = workspace(tmp_path)
     half = record_feedback(at, kind=FeedbackKind.PROCESS, request_id="call-1")
