@@ -33,11 +33,6 @@ class Meanings:
                 chosen = [other for other in {*near[one], *others} if other != one]
                 yield from ((one, other, value) for other, value in zip(chosen, row[chosen].tolist(), strict=True))
 
-    def to_first(self) -> list[float]:
-        """The likeness of each other row to the first."""
-        found: list[float] = (self.rows[1:] @ self.rows[0]).tolist()
-        return found
-
     def of(self, clusters: Iterable[Collection[int]]) -> "Meanings":
         """A row for each cluster, whose products are the means of those of its members."""
         from numpy import stack  # noqa: PLC0415

@@ -93,11 +93,12 @@ def _entry(view: View, typed: str) -> Entry:
 def _place(view: View, key: int) -> None:
     """Give a key its group: as of now where that is quick, else one of its own until the next review."""
     if groups.group_of(view.db, key) is None:
-        few = groups.at_most(view.db, ASKED, FEW)
+        few, mate = groups.at_most(view.db, ASKED, FEW), None
         if groups.as_of(view.db, ASKED) is None or (few and not is_installed()):
             view.regroup(ASKED)
-        # A model takes too long to ask, and what it found is not undone: words say where the new one belongs.
-        groups.place(view.db, ASKED, key, view.mate_of(ASKED, key) if few else None)
+        elif few:  # a model takes too long to ask, and what it found is not undone: words say where the new one belongs
+            mate = view.mate_of(ASKED, key)
+        groups.place(view.db, ASKED, key, mate)
         view.postings().add(key)
     view.settle(ASKED)
 

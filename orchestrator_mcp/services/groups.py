@@ -66,6 +66,7 @@ class View:
         decisions: those that hold.
         now: in microseconds since 1970.
         model: the optional tier, if it is to be asked.
+        bad_lines: of decisions that cannot be read.
     """
 
     db: sqlite3.Connection
@@ -89,12 +90,12 @@ class View:
 
     def groups(self, kind: PatternKind) -> list[Group]:
         """Every group of a space, by when it was first seen; grouped anew if anything was added."""
-        keys = {one.key_id: one for one in queries.kinds(self.db, kind)}
-        self.regroup(kind, list(keys.values()))
+        keys = queries.kinds(self.db, kind)
+        self.regroup(kind, keys)
         found = {member.key_id: member for member in groups.members(self.db, kind)}
         joined: dict[int, list[Kind]] = {}
         decided: dict[int, str] = {}
-        for key in keys.values():
+        for key in keys:
             # A key that another process took in since, and grouped differently, is alone until the next question.
             member = found.get(key.key_id) or Member(key.key_id, key.key_id, None)
             joined.setdefault(member.group, []).append(key)
@@ -125,13 +126,9 @@ class View:
         """The oldest key that words alone would group a new one with, of those that are grouped already."""
         keys = queries.kinds(self.db, kind)
         assigned = assign(_entry(self.db, one) for one in keys)
-        group = next((group for one, group in zip(keys, assigned, strict=True) if one.key_id == key_id), None)
-        placed = (
-            one.key_id
-            for one, mine in zip(keys, assigned, strict=True)
-            if mine == group and one.key_id != key_id and groups.group_of(self.db, one.key_id) is not None
-        )
-        return next(placed, None)
+        group_of = {one.key_id: group for one, group in zip(keys, assigned, strict=True)}
+        mates = (one for one, group in group_of.items() if group == group_of.get(key_id) and one != key_id)
+        return next((one for one in mates if groups.group_of(self.db, one) is not None), None)
 
     def settle(self, kind: PatternKind, *, thorough: bool = False) -> None:
         """Have the grouping show every decision."""
@@ -185,8 +182,10 @@ class View:
 
     def _placed(self, typed: str) -> Iterator[tuple[PatternKind, int]]:
         wanted = wording_of(typed)
-        wording, bits = wanted or (0, 0)
-        for space, key_id in queries.worded(self.db, wording, None if bits == BITS else bits) if wanted else ():
+        if wanted is None:
+            return
+        wording, bits = wanted
+        for space, key_id in queries.worded(self.db, wording, None if bits == BITS else bits):
             kind = PatternKind(space)
             if kind in OF_TEXT:
                 groups.place(self.db, kind, key_id)
