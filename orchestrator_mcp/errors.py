@@ -11,7 +11,11 @@
     │   └── StorageFullError     no space, no inodes, or a quota
     ├── UncertainWriteError      written, but not known to be on the disk: retry with the same request id
     ├── UnsafePathError          a link, a device or a foreign file stands where ours should be
-    └── MigrationError           why nothing was moved, or what was put back
+    ├── MigrationError           why nothing was moved, or what was put back
+    ├── ConfigError              which key, at which level, and what it may be
+    ├── SnapshotError            why nothing was exported or imported
+    ├── AnonymizationError       an entry that is not anonymous, so nothing was sent
+    └── RemoteError              a machine elsewhere did not take what was sent to it
 
 Each face translates once: the server into a tool error, the CLI into stderr and an exit code.
 """
@@ -63,3 +67,19 @@ class UnsafePathError(StorageError):
 
 class MigrationError(OrchestratorError):
     """A migration, or its rollback, did not happen; the text says what state things are in."""
+
+
+class ConfigError(OrchestratorError):
+    """A setting that cannot be used; the text names the key, the level and the line."""
+
+
+class SnapshotError(OrchestratorError):
+    """A snapshot was not written, or not taken in; then nothing was changed."""
+
+
+class AnonymizationError(OrchestratorError):
+    """What was about to leave this machine is not anonymous, so nothing left."""
+
+
+class RemoteError(OrchestratorError):
+    """A remote refused, failed or could not be reached; what was not taken is still to be sent."""

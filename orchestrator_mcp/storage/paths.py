@@ -138,6 +138,15 @@ class OrchestratorPaths:
     def backup_dir(self) -> Path:
         return self.orchestrator_dir / "migration_backup"
 
+    def archive_dir(self) -> Path:
+        return self.orchestrator_dir / "archive"
+
+    def prd_dir(self) -> Path:
+        return self.orchestrator_dir / "prd"
+
+    def config_file(self) -> Path:
+        return self.orchestrator_dir / "config.yaml"
+
     def secrets_dir(self) -> Path:
         return self.orchestrator_dir / "secrets"
 

@@ -7,11 +7,13 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from orchestrator_mcp.errors import NotFoundError, OrchestratorError, ReadOnlyError, StateConflictError
 from orchestrator_mcp.records.base import OUR_OWN_FIELDS, Model
+from orchestrator_mcp.records.config import Config
 from orchestrator_mcp.records.session import StoreMeta
 from orchestrator_mcp.records.streams import BY_MODEL, STREAMS
 
@@ -93,6 +95,11 @@ class Workspace:
 
     def now(self) -> datetime:
         return self._clock()
+
+    @cached_property
+    def config(self) -> Config:
+        """The effective settings."""
+        return Config()
 
     @property
     def read_only(self) -> bool:
