@@ -20,8 +20,10 @@ from orchestrator_mcp.storage.streams import Stream
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .evidence import correction_of, quotation
-from .groups import ASKED, View, decider, view_of
+from .groups import ASKED, mate_of, postings_of, regroup, settle, tier_of
 from .meaning import is_installed
+from .pattern_names import find_group, ignored_groups, labels_of, name_of
+from .view import View, decider, view_of
 
 OFFERED = 5
 TRIES = 5
@@ -95,12 +97,12 @@ def _place(view: View, key: int) -> None:
     if groups.group_of(view.db, key) is None:
         few, mate = groups.at_most(view.db, ASKED, FEW), None
         if groups.as_of(view.db, ASKED) is None or (few and not is_installed()):
-            view.regroup(ASKED)
+            regroup(view, ASKED)
         elif few:  # a model takes too long to ask, and what it found is not undone: words say where the new one belongs
-            mate = view.mate_of(ASKED, key)
+            mate = mate_of(view, ASKED, key)
         groups.place(view.db, ASKED, key, mate)
-        view.postings().add(key)
-    view.settle(ASKED)
+        postings_of(view).add(key)
+    settle(view, ASKED)
 
 
 def _said(view: View, failure_id: str, key: int, is_retry: bool) -> FailureLogged:
@@ -130,14 +132,14 @@ def _known(view: View, key: int, own_id: str, *, is_retry: bool) -> KnownPattern
     first = None if seen.first is None else moment(seen.first)
     return KnownPattern(
         id=pattern_id(seen.wording),
-        state=rules_of.state(first, moment(view.now), ignored=label in view.ignored(ASKED)),
+        state=rules_of.state(first, moment(view.now), ignored=label in ignored_groups(view, ASKED)),
         occurrences=seen.n,
         retries=seen.retries,
         is_retry=is_retry,
         sessions=seen.sessions,
         one_incident=seen.occasions <= 1,
         first_seen=first,
-        joined_by=(groups.decided_by(view.db, ASKED, label) or view.tier(ASKED)) if joined else "exact",
+        joined_by=(groups.decided_by(view.db, ASKED, label) or tier_of(view, ASKED)) if joined else "exact",
         template=quotation(template),
         confidence=rules_of.sureness(seen.n, seen.occasions, template, exact=not joined),
         correction=_correction(view, seen, own_id),
@@ -156,7 +158,7 @@ def _candidates(view: View, key: int) -> Iterator[Candidate]:
     line = queries.first_line(view.db, key)
     mine = features(entry_of(ASKED, line.value)) if line else set()
     seen = {groups.group_of(view.db, key)}
-    for other, _ in nearest(mine, view.postings()):
+    for other, _ in nearest(mine, postings_of(view)):
         label = groups.group_of(view.db, other)
         if label in seen or label is None:
             continue
@@ -188,14 +190,14 @@ def _decision(workspace: Workspace, view: View, entry: Entry, same_as: str) -> P
     if same_as.strip().lower() == NEW:
         verdict, target, wordings = Verdict.NEW, own, _declined(view, entry.key_id)
     else:
-        group = view.find(same_as, anew=False)
+        group = find_group(view, same_as, anew=False)
         if group.kind is not ASKED:
             raise InvalidInputError(
                 f"{same_as[:40]} is a pattern of another kind ({group.kind}). Name one of failures."
             )
         if entry.key_id in group.key_ids:
             return None
-        verdict, target, wordings = Verdict.SAME, view.id_of(group.key_ids), [own]
+        verdict, target, wordings = Verdict.SAME, name_of(view, group.key_ids), [own]
     return PatternDecision(
         id=id_of(f"link:{by}:{own}"),
         timestamp=workspace.now(),
@@ -213,7 +215,7 @@ def _declined(view: View, key: int) -> list[str]:
     """What an entry is said not to be: what it was offered, and what it is grouped with."""
     keys = groups.keys_in(view.db, ASKED, groups.group_of(view.db, key) or key)
     others = [one for one in keys if one != key]
-    return [one.pattern_id for one in _candidates(view, key)] + ([view.id_of(others)] if others else [])
+    return [one.pattern_id for one in _candidates(view, key)] + ([name_of(view, others)] if others else [])
 
 
 def _instead_of(old: PatternDecision | None, new: PatternDecision) -> PatternDecision:
@@ -225,8 +227,8 @@ def _instead_of(old: PatternDecision | None, new: PatternDecision) -> PatternDec
 
 def _holds(view: View, decision: PatternDecision) -> bool:
     """Whether things are as a decision has them."""
-    mine = view.find(decision.pattern_id, anew=False).label
-    others = {label for one in decision.wordings for label in view.labels_of(one)}
+    mine = find_group(view, decision.pattern_id, anew=False).label
+    others = {label for one in decision.wordings for label in labels_of(view, one)}
     return mine in others if decision.verdict is Verdict.SAME else mine not in others
 
 

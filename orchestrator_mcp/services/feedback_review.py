@@ -21,10 +21,10 @@ from orchestrator_mcp.storage.workspace import Workspace
 
 from .evidence import quotation
 from .findings import Found, found_in_runs, with_feedback
-from .groups import View, opened
 from .patterns import moment_of, pattern_of, ranked, recurring, window_of
 from .runs import TEXTS_READ, entries_of, hashes_of, history_of
 from .trends import trends_of
+from .view import View, opened
 
 THEMES = 10
 _LINES_READ = 5

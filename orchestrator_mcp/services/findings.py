@@ -11,7 +11,7 @@ from orchestrator_mcp.analysis.patterns import MIN_WORKFLOWS
 from orchestrator_mcp.analysis.runs import Run
 from orchestrator_mcp.records.pattern import PatternKind, Rate
 from orchestrator_mcp.storage import queries
-from orchestrator_mcp.storage.queries import Kind, Span, Tally
+from orchestrator_mcp.storage.queries import Key, Span, Tally
 
 from .groups import Group
 from .runs import Reported, reported_errors
@@ -78,8 +78,8 @@ def _of_reported(db: sqlite3.Connection, span: Span, members: Sequence[Reported]
     """As a log has it, if one does, though too rarely for a pattern; else by its own words."""
     kind = PatternKind.WORKFLOW_ERROR
     form = canonical_of(Entry(context=members[0].text))
-    own = Kind(_NO_KEY, kind, form.template, form.template, form.kind, None)
-    known = tuple(queries.keyed(db, kind, keys)) or (own,)
+    own = Key(_NO_KEY, kind, form.template, form.template, form.kind, None)
+    known = tuple(queries.named_keys(db, kind, keys)) or (own,)
     group = Group(kind, known[0].key_id, known)
     quotes = tuple((one.record, one.text) for one in reversed(members))
     id_ = pattern_id(fingerprint(kind, members[0].text))
@@ -104,7 +104,7 @@ def _added(db: sqlite3.Connection, span: Span, found: Found, runs: Sequence[Run]
 
 def _of_case(row: Detector, case: Case) -> Found:
     seen = _tally(case.wrong)
-    key = Kind(_NO_KEY, row.kind, case.key, case.said, "runs", seen.first)
+    key = Key(_NO_KEY, row.kind, case.key, case.said, "runs", seen.first)
     return Found(pattern_id(fingerprint(row.kind, case.key)), Group(row.kind, _NO_KEY, (key,)), seen, case.rate)
 
 

@@ -1,26 +1,23 @@
 """Which entries belong together: what the engine finds, and over it what agents and people decided."""
 
-import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from orchestrator_mcp.analysis.digests import OF_TEXT, entry_of, microseconds
+from orchestrator_mcp.analysis.digests import entry_of
 from orchestrator_mcp.analysis.grouping import Entry, assign, cohesion, common_template
-from orchestrator_mcp.analysis.identity import BITS, pattern_id, wording_of
+from orchestrator_mcp.analysis.identity import BITS, wording_of
 from orchestrator_mcp.analysis.retrieval import features
-from orchestrator_mcp.errors import NotFoundError, WorkspaceBusyError
 from orchestrator_mcp.records.pattern import PatternKind
 from orchestrator_mcp.records.pattern_decision import WEIGHT, PatternDecision, Verdict
 from orchestrator_mcp.storage import groups, queries
 from orchestrator_mcp.storage.groups import Member, Move
 from orchestrator_mcp.storage.postings import Postings
-from orchestrator_mcp.storage.queries import Kind
-from orchestrator_mcp.storage.workspace import Workspace
+from orchestrator_mcp.storage.queries import Key
 
-from .meaning import AT_ONCE, WORDS, NotReadYetError, Remembered, is_installed
+from .meaning import WORDS, NotReadYetError, Remembered
+from .view import View
 
 TEMPLATES_READ = 20
 ASKED = PatternKind.FAILURE
@@ -34,7 +31,7 @@ class Group(NamedTuple):
 
     kind: PatternKind
     label: int
-    keys: tuple[Kind, ...]
+    keys: tuple[Key, ...]
     decided_by: str | None = None
     of_prose: str = "prose"
     """The tier that joins prose."""
@@ -57,170 +54,75 @@ class Group(NamedTuple):
         return "exact" if len(self.keys) == 1 else self.decided_by or _TIERS.get(self.keys[0].form, self.of_prose)
 
 
-@dataclass
-class View:
-    """The index as one question sees it, and the decisions that hold.
-
-    Args:
-        db: the index.
-        decisions: those that hold.
-        now: in microseconds since 1970.
-        model: the optional tier, if it is to be asked.
-        bad_lines: of decisions that cannot be read.
-    """
-
-    db: sqlite3.Connection
-    decisions: Sequence[PatternDecision]
-    now: int
-    model: Remembered | None = None
-    bad_lines: int = 0
-    notes: list[str] = field(default_factory=list)
-    """Why words alone decided, where a model could have."""
-
-    @property
-    def warnings(self) -> list[str]:
-        """What a caller should know of how this answer came about."""
-        unread = f"{self.bad_lines} lines of rules/patterns.jsonl cannot be read; decisions in them do not hold."
-        return self.notes + ([unread] if self.bad_lines else [])
-
-    @property
-    def engine(self) -> str:
-        """What told entries apart: the model's name, or words alone."""
-        return self.model.name if self.model and not self.notes else WORDS
-
-    def groups(self, kind: PatternKind) -> list[Group]:
-        """Every group of a space, by when it was first seen; grouped anew if anything was added."""
-        keys = queries.kinds(self.db, kind)
-        self.regroup(kind, keys)
-        found = {member.key_id: member for member in groups.members(self.db, kind)}
-        joined: dict[int, list[Kind]] = {}
-        decided: dict[int, str] = {}
-        for key in keys:
-            # A key that another process took in since, and grouped differently, is alone until the next question.
-            member = found.get(key.key_id) or Member(key.key_id, key.key_id, None)
-            joined.setdefault(member.group, []).append(key)
-            if member.decided_by:
-                decided[member.group] = max(member.decided_by, decided.get(member.group, ""))
-        tier = self.tier(kind)
-        return [Group(kind, label, tuple(members), decided.get(label), tier) for label, members in joined.items()]
-
-    def tier(self, kind: PatternKind) -> str:
-        """The tier that joined the prose of a space, when it was last grouped."""
-        return "prose" if groups.engine_of(self.db, kind) in {None, WORDS} else "meaning"
-
-    def regroup(self, kind: PatternKind, keys: Sequence[Kind] | None = None) -> None:
-        """Group a space anew, if anything was added, and replay the decisions."""
-        found = queries.kinds(self.db, kind) if keys is None else keys
-        try:
-            self._regroup(kind, found, self.model)
-        except NotReadYetError as error:
-            self.notes = [str(error)]
-            self._regroup(kind, found, None)
-        self.settle(kind, thorough=True)
-
-    def _regroup(self, kind: PatternKind, keys: Sequence[Kind], model: Remembered | None) -> None:
-        engine = model.name if model else WORDS
-        groups.regroup(self.db, kind, keys, engine=engine, now=self.now, think=partial(self._think, model=model))
-
-    def mate_of(self, kind: PatternKind, key_id: int) -> int | None:
-        """The oldest key that words alone would group a new one with, of those that are grouped already."""
-        keys = queries.kinds(self.db, kind)
-        assigned = assign(_entry(self.db, one) for one in keys)
-        group_of = {one.key_id: group for one, group in zip(keys, assigned, strict=True)}
-        mates = (one for one, group in group_of.items() if group == group_of.get(key_id) and one != key_id)
-        return next((one for one in mates if groups.group_of(self.db, one) is not None), None)
-
-    def settle(self, kind: PatternKind, *, thorough: bool = False) -> None:
-        """Have the grouping show every decision."""
-        groups.settle(self.db, kind, _moves(self.decisions, kind), thorough=thorough)
-
-    def id_of(self, key_ids: Sequence[int]) -> str:
-        """The id of the pattern that these keys are."""
-        return pattern_id(queries.oldest_wording(self.db, key_ids))
-
-    def ignored(self, kind: PatternKind) -> set[int]:
-        """The groups that people do not want to hear of."""
-        ignored = [one for one in self.decisions if one.verdict is Verdict.IGNORE and one.kind is kind]
-        return {label for one in ignored for label in self.labels_of(one.pattern_id)}
-
-    def labels_of(self, pattern: str) -> set[int]:
-        """The group that a pattern's id leads to, if any."""
-        return {label for _, label in self._placed(pattern)}
-
-    def find(self, typed: str, *, anew: bool = True) -> Group:
-        """The group that a pattern's id leads to, or the last six characters of it.
-
-        Args:
-            typed: the id.
-            anew: group anew first, if anything was added.
-
-        Raises:
-            NotFoundError: if none, or more than one, fits.
-        """
-        if anew:
-            for kind in {kind for kind, _ in self._placed(typed)}:
-                self.regroup(kind)
-        found = set(self._placed(typed))
-        if len(found) != 1:
-            raise NotFoundError(
-                f"{len(found)} patterns are known as {typed[:40]!r}. Give a whole id, or its last 6 characters; "
-                "`orchestrator pattern list` shows them."
-            )
-        group = self.group(*found.pop())
-        if not group.keys:
-            raise WorkspaceBusyError("The patterns were just grouped anew by another process. Try again.")
-        return group
-
-    def group(self, kind: PatternKind, label: int) -> Group:
-        """One group, without grouping anew."""
-        keys = tuple(queries.kinds(self.db, kind, groups.keys_in(self.db, kind, label)))
-        return Group(kind, label, keys, groups.decided_by(self.db, kind, label), self.tier(kind))
-
-    def postings(self) -> Postings:
-        """The inverted list by which candidates are found."""
-        return Postings(self.db, ASKED, lambda line: features(entry_of(ASKED, line.value)))
-
-    def _placed(self, typed: str) -> Iterator[tuple[PatternKind, int]]:
-        wanted = wording_of(typed)
-        if wanted is None:
-            return
-        wording, bits = wanted
-        for space, key_id in queries.worded(self.db, wording, None if bits == BITS else bits):
-            kind = PatternKind(space)
-            if kind in OF_TEXT:
-                groups.place(self.db, kind, key_id)
-                yield kind, groups.group_of(self.db, key_id) or 0
-
-    def _think(self, keys: Sequence[Kind], model: Remembered | None) -> list[int]:
-        first: dict[str, int] = {}
-        assigned = assign((_entry(self.db, one) for one in keys), embedder=model)
-        if keys and keys[0].space == ASKED:
-            self.postings().add_missing()
-        return [first.setdefault(group, number) for number, group in enumerate(assigned)]
+def groups_of(view: View, kind: PatternKind) -> list[Group]:
+    """Every group of a space, by when it was first seen; grouped anew if anything was added."""
+    keys = queries.keys(view.db, kind)
+    regroup(view, kind, keys)
+    found = {member.key_id: member for member in groups.members(view.db, kind)}
+    joined: dict[int, list[Key]] = {}
+    decided: dict[int, str] = {}
+    for key in keys:
+        # A key that another process took in since, and grouped differently, is alone until the next question.
+        member = found.get(key.key_id) or Member(key.key_id, key.key_id, None)
+        joined.setdefault(member.group, []).append(key)
+        if member.decided_by:
+            decided[member.group] = max(member.decided_by, decided.get(member.group, ""))
+    tier = tier_of(view, kind)
+    return [Group(kind, label, tuple(members), decided.get(label), tier) for label, members in joined.items()]
 
 
-def decider(workspace: Workspace) -> Literal["agent", "person"]:
-    """Who decides in this workspace."""
-    return "agent" if workspace.settings.source == "agent" else "person"
+def group_at(view: View, kind: PatternKind, label: int) -> Group:
+    """One group, without grouping anew."""
+    keys = tuple(queries.keys(view.db, kind, groups.keys_in(view.db, kind, label)))
+    return Group(kind, label, keys, groups.decided_by(view.db, kind, label), tier_of(view, kind))
 
 
-@contextlib.contextmanager
-def opened(workspace: Workspace) -> Iterator[View]:
-    """The index, brought up to date with every session, for the length of a `with` block."""
-    with workspace.index().open() as db:
-        view = view_of(workspace, db)
-        if is_installed():
-            view.model = Remembered(db, AT_ONCE if workspace.settings.own_session else None)  # an agent waits
-        yield view
+def tier_of(view: View, kind: PatternKind) -> str:
+    """The tier that joined the prose of a space, when it was last grouped."""
+    return "prose" if groups.engine_of(view.db, kind) in {None, WORDS} else "meaning"
 
 
-def view_of(workspace: Workspace, db: sqlite3.Connection) -> View:
-    """The view of an index that is open already, in which words alone decide."""
-    read = workspace.read(PatternDecision)
-    decisions = [one for one in read.records if not one.withdrawn]
-    return View(
-        db, sorted(decisions, key=lambda one: one.timestamp), microseconds(workspace.now()), bad_lines=read.bad_lines
-    )
+def regroup(view: View, kind: PatternKind, keys: Sequence[Key] | None = None) -> None:
+    """Group a space anew, if anything was added, and replay the decisions."""
+    found = queries.keys(view.db, kind) if keys is None else keys
+    try:
+        _regroup(view, kind, found, view.model)
+    except NotReadYetError as error:
+        view.notes = [str(error)]
+        _regroup(view, kind, found, None)
+    settle(view, kind, thorough=True)
+
+
+def settle(view: View, kind: PatternKind, *, thorough: bool = False) -> None:
+    """Have the grouping show every decision."""
+    groups.settle(view.db, kind, _moves(view.decisions, kind), thorough=thorough)
+
+
+def mate_of(view: View, kind: PatternKind, key_id: int) -> int | None:
+    """The oldest key that words alone would group a new one with, of those that are grouped already."""
+    keys = queries.keys(view.db, kind)
+    assigned = assign(_entry(view.db, one) for one in keys)
+    group_of = {one.key_id: group for one, group in zip(keys, assigned, strict=True)}
+    mates = (one for one, group in group_of.items() if group == group_of.get(key_id) and one != key_id)
+    return next((one for one in mates if groups.group_of(view.db, one) is not None), None)
+
+
+def postings_of(view: View) -> Postings:
+    """The inverted list by which candidates are found."""
+    return Postings(view.db, ASKED, lambda line: features(entry_of(ASKED, line.value)))
+
+
+def _regroup(view: View, kind: PatternKind, keys: Sequence[Key], model: Remembered | None) -> None:
+    engine = model.name if model else WORDS
+    groups.regroup(view.db, kind, keys, engine=engine, now=view.now, think=partial(_think, view, model=model))
+
+
+def _think(view: View, keys: Sequence[Key], model: Remembered | None) -> list[int]:
+    first: dict[str, int] = {}
+    assigned = assign((_entry(view.db, one) for one in keys), embedder=model)
+    if keys and keys[0].space == ASKED:
+        postings_of(view).add_missing()
+    return [first.setdefault(group, number) for number, group in enumerate(assigned)]
 
 
 def _moves(decisions: Sequence[PatternDecision], kind: PatternKind) -> list[Move]:
@@ -238,7 +140,7 @@ def _whole(id_: str) -> int | None:
     return wording if bits == BITS else None
 
 
-def _entry(db: sqlite3.Connection, key: Kind) -> Entry:
+def _entry(db: sqlite3.Connection, key: Key) -> Entry:
     """What a key's oldest entry says; a line that is gone says nothing."""
     line = queries.first_line(db, key.key_id)
     return Entry() if line is None else entry_of(PatternKind(key.space), line.value)

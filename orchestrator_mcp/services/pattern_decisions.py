@@ -9,7 +9,9 @@ from orchestrator_mcp.storage import queries
 from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.workspace import Workspace
 
-from .groups import Group, View, decider, opened
+from .groups import Group
+from .pattern_names import find_group, name_of
+from .view import View, decider, opened
 
 Named = tuple[str, list[str]]
 """A pattern's id, and the wordings that a decision is about."""
@@ -26,12 +28,12 @@ def merge_patterns(
     """
 
     def named(view: View, into: Group) -> Named:
-        found = {group.label: group for group in map(view.find, others) if group.label != into.label}
+        found = {group.label: group for group in (find_group(view, one) for one in others) if group.label != into.label}
         if not found:
             raise InvalidInputError("These are one pattern already. Name another one to merge into it.")
         if any(group.kind is not into.kind for group in found.values()):
             raise InvalidInputError("Patterns of different kinds cannot be one. Name patterns of one kind.")
-        return view.id_of(into.key_ids), [view.id_of(group.key_ids) for group in found.values()]
+        return name_of(view, into.key_ids), [name_of(view, group.key_ids) for group in found.values()]
 
     return _decide(workspace, Verdict.MERGE, pattern, named, reason)
 
@@ -47,12 +49,12 @@ def split_pattern(
     """
 
     def named(view: View, group: Group) -> Named:
-        own = {view.id_of([key.key_id]): key.key_id for key in group.keys}
+        own = {name_of(view, [key.key_id]): key.key_id for key in group.keys}
         leaving = [_member(own, typed) for typed in members]
         staying = [id_ for id_ in own if id_ not in leaving]
         if not staying:
             raise InvalidInputError("Nothing would be left of the pattern. Name only those members that leave it.")
-        return view.id_of([own[one] for one in staying]), leaving
+        return name_of(view, [own[one] for one in staying]), leaving
 
     return _decide(workspace, Verdict.SPLIT, pattern, named, reason)
 
@@ -63,7 +65,7 @@ def ignore_pattern(workspace: Workspace, pattern: str, *, reason: str | None = N
     Raises:
         NotFoundError: if it is not known.
     """
-    return _decide(workspace, Verdict.IGNORE, pattern, lambda view, group: (view.id_of(group.key_ids), []), reason)
+    return _decide(workspace, Verdict.IGNORE, pattern, lambda view, group: (name_of(view, group.key_ids), []), reason)
 
 
 def undo_decision(workspace: Workspace, pattern: str) -> PatternDecided:
@@ -73,7 +75,7 @@ def undo_decision(workspace: Workspace, pattern: str) -> PatternDecided:
         NotFoundError: if the pattern is not known, or nothing was decided about it.
     """
     with opened(workspace) as view:
-        about = decisions_about(view, view.find(pattern))
+        about = decisions_about(view, find_group(view, pattern))
     if not about:
         raise NotFoundError(f"Nothing was decided about {pattern[:40]}. `orchestrator pattern show` lists decisions.")
     newest = about[-1]
@@ -96,7 +98,7 @@ def _decide(
     workspace: Workspace, verdict: Verdict, typed: str, named: Callable[[View, Group], Named], reason: str | None
 ) -> PatternDecided:
     with opened(workspace) as view:
-        group = view.find(typed)
+        group = find_group(view, typed)
         pattern, wordings = named(view, group)
     workspace.stream(PatternDecision).append(
         PatternDecision(
@@ -115,16 +117,16 @@ def _decide(
     if verdict is not Verdict.SPLIT:
         return done
     with opened(workspace) as view:
-        return done.model_copy(update={"apart": view.id_of(view.find(wordings[0]).key_ids)})
+        return done.model_copy(update={"apart": name_of(view, find_group(view, wordings[0]).key_ids)})
 
 
 def _decided(workspace: Workspace, verdict: Verdict, pattern: str, *, undone: bool = False) -> PatternDecided:
     with opened(workspace) as view:
-        group = view.find(pattern)
+        group = find_group(view, pattern)
         return PatternDecided(
             verdict=verdict,
             undone=undone,
-            pattern_id=view.id_of(group.key_ids),
+            pattern_id=name_of(view, group.key_ids),
             members=len(group.keys),
             occurrences=queries.known(view.db, group.key_ids).n,
             warnings=workspace.unread + view.warnings,

@@ -13,13 +13,15 @@ from orchestrator_mcp.records.pattern_decision import DecisionMade
 from orchestrator_mcp.records.pattern_details import PatternDetails
 from orchestrator_mcp.storage import queries
 from orchestrator_mcp.storage.groups import group_of as label_of
-from orchestrator_mcp.storage.queries import Kind
+from orchestrator_mcp.storage.queries import Key
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .evidence import EXAMPLES, correction_of, quotation, texts_of, title_of
-from .groups import ASKED, Group, View, opened
+from .groups import ASKED, Group, group_at, groups_of, postings_of
 from .pattern_decisions import decisions_about
+from .pattern_names import find_group, name_of
 from .patterns import confidence_of, found_in, ranked, recurring, state_of
+from .view import View, opened
 
 NEAR = 3
 NEAR_READ = 2_000  # other groups that are compared
@@ -76,7 +78,7 @@ def describe_pattern(workspace: Workspace, pattern_id: str, *, members: int) -> 
         NotFoundError: if none, or more than one, is known by this id.
     """
     with opened(workspace) as view:
-        group = view.find(pattern_id)
+        group = find_group(view, pattern_id)
         found = found_in(view, group)
         lines = queries.newest(view.db, group.key_ids, _HISTORY, TEXTS_READ)
         return PatternDetails(
@@ -116,11 +118,11 @@ def _texts(view: View, group: Group) -> list[str]:
     return [text for _, text in texts_of(group.kind, lines)]
 
 
-def _member(view: View, group: Group, key: Kind) -> PatternMember:
+def _member(view: View, group: Group, key: Key) -> PatternMember:
     known = queries.known(view.db, [key.key_id])
     line = queries.first_line(view.db, key.key_id)
     return PatternMember(
-        id=view.id_of([key.key_id]),
+        id=name_of(view, [key.key_id]),
         template=quotation(key.template),
         example=quotation(text_of(group.kind, line.value)) if line else "",
         occurrences=known.n,
@@ -138,7 +140,7 @@ def _near(view: View, group: Group) -> Iterator[NearMiss]:
         if label is None or label in shown:
             continue
         shown.add(label)
-        yield _near_miss(view, view.group(group.kind, label), likeness, mine)
+        yield _near_miss(view, group_at(view, group.kind, label), likeness, mine)
         if len(shown) > NEAR:
             return
 
@@ -146,8 +148,8 @@ def _near(view: View, group: Group) -> Iterator[NearMiss]:
 def _nearest(view: View, group: Group, mine: Entry) -> list[tuple[int, float]]:
     """Keys near to a group. Only one space has its list kept; of another the newest groups are listed now."""
     if group.kind is ASKED:
-        return nearest(features(mine), view.postings())
-    others = [one.keys[0].key_id for one in view.groups(group.kind)[-NEAR_READ:] if one.label != group.label]
+        return nearest(features(mine), postings_of(view))
+    others = [one.keys[0].key_id for one in groups_of(view, group.kind)[-NEAR_READ:] if one.label != group.label]
     listed = Listed()
     for key_id in others:
         listed.add(features(_entry(view, group.kind, key_id)))
@@ -157,7 +159,7 @@ def _nearest(view: View, group: Group, mine: Entry) -> list[tuple[int, float]]:
 def _near_miss(view: View, other: Group, likeness: float, mine: Entry) -> NearMiss:
     said, theirs = _words(mine), _words(_entry(view, other.kind, other.keys[0].key_id))
     return NearMiss(
-        id=view.id_of(other.key_ids),
+        id=name_of(view, other.key_ids),
         template=quotation(other.template),
         occurrences=queries.known(view.db, other.key_ids).n,
         likeness=round(likeness, 2),

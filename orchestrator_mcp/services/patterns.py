@@ -25,10 +25,12 @@ from orchestrator_mcp.storage.workspace import Workspace
 
 from .evidence import category_of, correction_of, quotation, quoted, texts_of, title_of
 from .findings import Found, found_in_runs, with_feedback
-from .groups import Group, View, opened
+from .groups import Group, groups_of
 from .inputs import check_category, page_start
+from .pattern_names import ignored_groups, name_of
 from .runs import hashes_of, history_of
 from .trends import trends_of
+from .view import View, opened
 
 TEXTS_READ = 20
 
@@ -143,8 +145,8 @@ def priority_of(found: Found) -> Level:
 def recurring(view: View, kind: PatternKind, span: Span, category: str | None, min_frequency: int) -> Iterator[Found]:
     """The patterns of one kind of texts."""
     tallies = queries.recurring(view.db, kind, span, category)
-    groups = view.groups(kind)
-    ignored = view.ignored(kind)  # by the names that the groups have now
+    groups = groups_of(view, kind)
+    ignored = ignored_groups(view, kind)  # by the names that the groups have now
     for group in groups:
         seen = group._replace(keys=tuple(one for one in group.keys if one.key_id in tallies))
         ids = seen.key_ids
@@ -152,13 +154,13 @@ def recurring(view: View, kind: PatternKind, span: Span, category: str | None, m
             continue
         tally = tallies[ids[0]] if len(ids) == 1 else queries.tally_of(view.db, ids, span, category)
         if rules_of.is_pattern(kind, tally.n, tally.workflows, min_frequency):
-            yield Found(view.id_of(group.key_ids), seen, tally, ignored=group.label in ignored)
+            yield Found(name_of(view, group.key_ids), seen, tally, ignored=group.label in ignored)
 
 
 def found_in(view: View, group: Group) -> Found:
     """A group with its figures over the whole history, pattern or not."""
     tally = queries.tally_of(view.db, group.key_ids, (None, None), None)
-    return Found(view.id_of(group.key_ids), group, tally, ignored=group.label in view.ignored(group.kind))
+    return Found(name_of(view, group.key_ids), group, tally, ignored=group.label in ignored_groups(view, group.kind))
 
 
 def pattern_of(db: sqlite3.Connection, found: Found, span: Span, now: datetime, trend: Trend | None) -> Pattern:

@@ -19,10 +19,11 @@ from orchestrator_mcp.storage.workspace import Workspace
 
 from .evidence import category_of, quotation, texts_of, title_of
 from .findings import Found
-from .groups import View, opened, view_of
 from .inputs import check_category, page_start
+from .pattern_names import find_group, ignored_groups, name_of
 from .patterns import confidence_of, find_patterns, priority_of, ranked, severity_of
 from .runs import hashes_of, history_of
+from .view import View, opened, view_of
 
 REPORT = "skill_update_suggestions.md"
 ENTRIES_READ = 50
@@ -105,10 +106,10 @@ def open_suggestions(workspace: Workspace) -> RulesSuggested:
 def _is_settled(view: View, pattern_id: str) -> bool:
     """Whether people ignore a pattern, or it is part of another now."""
     try:
-        group = view.find(pattern_id, anew=False)
+        group = find_group(view, pattern_id, anew=False)
     except NotFoundError:  # no pattern of texts, such as an item that is always skipped
         return False
-    return group.label in view.ignored(group.kind) or view.id_of(group.key_ids) != pattern_id
+    return group.label in ignored_groups(view, group.kind) or name_of(view, group.key_ids) != pattern_id
 
 
 def _draft(workspace: Workspace, db: sqlite3.Connection, found: Found, of_sessions: int) -> Drafted | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from orchestrator_mcp.records.pattern_decision import Verdict
 
 from .database import LISTED, listed, writing
-from .queries import Kind
+from .queries import Key
 from .standing import drop_of_key, drop_of_space
 
 
@@ -41,11 +41,11 @@ class Member(NamedTuple):
 def regroup(
     db: sqlite3.Connection,
     space: str,
-    found: Sequence[Kind],
+    found: Sequence[Key],
     *,
     engine: str,
     now: int,
-    think: Callable[[Sequence[Kind]], Sequence[int]],
+    think: Callable[[Sequence[Key]], Sequence[int]],
 ) -> None:
     """Bring the grouping of a space up to date, if keys, their order or the engine changed since.
 

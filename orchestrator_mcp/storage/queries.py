@@ -38,7 +38,7 @@ class Tally(NamedTuple):
     last: int | None
 
 
-class Kind(NamedTuple):
+class Key(NamedTuple):
     """One key: the texts that are the same once what varies is masked. `seen` is when it first was."""
 
     key_id: int
@@ -183,7 +183,7 @@ def template_of(db: sqlite3.Connection, key_id: int) -> str:
     return str(db.execute("SELECT template FROM keys WHERE id = ?", (key_id,)).fetchone()[0])
 
 
-def kinds(db: sqlite3.Connection, space: str, only: Sequence[int] | None = None) -> list[Kind]:
+def keys(db: sqlite3.Connection, space: str, only: Sequence[int] | None = None) -> list[Key]:
     """The keys of a space, all or some, by when they were first seen, whatever order their entries arrived in."""
     where, values = ("space = ?", [space]) if only is None else (f"id IN {LISTED}", [listed(only)])
     rows = db.execute(
@@ -191,17 +191,17 @@ def kinds(db: sqlite3.Connection, space: str, only: Sequence[int] | None = None)
         f" WHERE {where} GROUP BY id ORDER BY seen IS NULL, seen, keys.key",
         values,
     )
-    return [Kind(*row) for row in rows]
+    return [Key(*row) for row in rows]
 
 
-def keyed(db: sqlite3.Connection, space: str, keys: Collection[str]) -> list[Kind]:
+def named_keys(db: sqlite3.Connection, space: str, keys: Collection[str]) -> list[Key]:
     """Those of some keys that a space has, by when each was first seen."""
     rows = db.execute(
         "SELECT id, space, keys.key, template, kind, MIN(first) AS seen FROM keys JOIN tallies ON tallies.key = keys.id"
         f" WHERE space = ? AND keys.key IN {LISTED} GROUP BY id ORDER BY seen IS NULL, seen, keys.key",
         (space, listed(sorted(keys))),
     )
-    return [Kind(*row) for row in rows]
+    return [Key(*row) for row in rows]
 
 
 def sessions_of(db: sqlite3.Connection, keys: list[int], span: Span) -> set[str]:

@@ -4,7 +4,7 @@ import pytest
 from projects import Project
 
 from orchestrator_mcp.analysis.meaning import embedder_name
-from orchestrator_mcp.services import groups, meaning
+from orchestrator_mcp.services import meaning, view
 from orchestrator_mcp.services.failures import log_failure
 from orchestrator_mcp.services.grouping import group_file
 from orchestrator_mcp.services.patterns import review_patterns
@@ -49,7 +49,7 @@ def test_with_and_without_a_cache_the_answer_is_the_same(store: Project) -> None
 
 @pytest.mark.semantic
 def test_an_agent_does_not_wait_for_long_and_the_next_review_goes_on(store: Project, monkeypatch) -> None:
-    monkeypatch.setattr(groups, "AT_ONCE", 5)
+    monkeypatch.setattr(view, "AT_ONCE", 5)
     agent = store.agent()
     first = review_patterns(agent)
     assert first.engine == "words"

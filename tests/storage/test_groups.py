@@ -50,7 +50,7 @@ def line(number: int, context: str, minute: int) -> dict[str, Any]:
 
 def group_all(db: sqlite3.Connection, pairs: dict[str, str]) -> None:
     """Group contexts as `pairs` says: context → the context it belongs with."""
-    found = queries.kinds(db, SPACE)
+    found = queries.keys(db, SPACE)
     places = {one.key: number for number, one in enumerate(found)}
     first = [places.get(pairs.get(one.key, ""), number) for number, one in enumerate(found)]
     groups.regroup(db, SPACE, found, engine=repr(pairs), now=0, think=lambda _: first)
@@ -67,7 +67,7 @@ def test_a_standing_kept_up_to_date_is_the_one_worked_out_anew(world: World, see
         with world.index.open() as db:
             if step in {3, 20}:
                 group_all(db, {"b": "a", "d": "c"} if step == 3 else {"c": "a"})
-            for one in queries.kinds(db, SPACE):
+            for one in queries.keys(db, SPACE):
                 groups.place(db, SPACE, one.key_id)
                 group = groups.group_of(db, one.key_id)
                 assert group is not None
@@ -83,7 +83,7 @@ def test_a_standing_kept_up_to_date_is_the_one_worked_out_anew(world: World, see
 def test_a_group_whose_entries_are_gone_stands_at_nothing(world: World) -> None:
     world.write(line(1, "a", 1))
     with world.index.open() as db:
-        (one,) = queries.kinds(db, SPACE)
+        (one,) = queries.keys(db, SPACE)
         groups.place(db, SPACE, one.key_id)
     world.path.write_bytes(b"")
     world.index.refresh([Source(world.path, "failures", "one")], whole=True)
@@ -96,7 +96,7 @@ def test_postings_count_and_give_the_latest_first(world: World) -> None:
         world.write(line(number, f"{'abcde'[number]} shared", number))
     with world.index.open() as db:
         postings = Postings(db, SPACE, lambda found: found.value["context"].split())
-        keys = [one.key_id for one in queries.kinds(db, SPACE)]
+        keys = [one.key_id for one in queries.keys(db, SPACE)]
         postings.add(keys[0])
         postings.add(keys[0])
         postings.add_missing()
@@ -120,7 +120,7 @@ def test_vectors_are_kept_by_model_and_text(world: World) -> None:
 def test_a_wording_is_found_by_its_last_bits(world: World) -> None:
     world.write(line(1, "a", 1), line(2, "b", 2))
     with world.index.open() as db:
-        first, second = queries.kinds(db, SPACE)
+        first, second = queries.keys(db, SPACE)
         assert queries.worded(db, hash_of("a"), None) == [(SPACE, first.key_id)]
         assert queries.worded(db, hash_of("b") & 0xFF, 8) == [(SPACE, second.key_id)]
         assert queries.worded(db, 12345, None) == []
@@ -139,5 +139,5 @@ def test_postings_are_made_anew_when_lines_vanish(world: World) -> None:
             world.write(left)
         with world.index.open() as db:
             postings = Postings(db, SPACE, lambda found: found.value["context"].split())
-            postings.add(queries.kinds(db, SPACE)[-1].key_id)
+            postings.add(queries.keys(db, SPACE)[-1].key_id)
             assert (postings.size(), postings.count("shared"), postings.count("a")) == (count, count, 0)

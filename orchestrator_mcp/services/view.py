@@ -1,0 +1,69 @@
+"""The index as one question sees it, and the decisions that hold."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from orchestrator_mcp.analysis.digests import microseconds
+from orchestrator_mcp.records.pattern_decision import PatternDecision
+from orchestrator_mcp.storage.workspace import Workspace
+
+from .meaning import AT_ONCE, WORDS, Remembered, is_installed
+
+
+@dataclass
+class View:
+    """What one question is answered from.
+
+    Args:
+        db: the index.
+        decisions: of agents and people, those that hold, as they were made.
+        now: in microseconds since 1970.
+        model: the optional tier, if it is to be asked.
+        bad_lines: of decisions that cannot be read.
+    """
+
+    db: sqlite3.Connection
+    decisions: Sequence[PatternDecision]
+    now: int
+    model: Remembered | None = None
+    bad_lines: int = 0
+    notes: list[str] = field(default_factory=list)
+    """Why words alone decided, where a model could have."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a caller should know of how this answer came about."""
+        unread = f"{self.bad_lines} lines of rules/patterns.jsonl cannot be read; decisions in them do not hold."
+        return self.notes + ([unread] if self.bad_lines else [])
+
+    @property
+    def engine(self) -> str:
+        """What told entries apart: the model's name, or words alone."""
+        return self.model.name if self.model and not self.notes else WORDS
+
+
+@contextlib.contextmanager
+def opened(workspace: Workspace) -> Iterator[View]:
+    """The index, brought up to date with every session, for the length of a `with` block."""
+    with workspace.index().open() as db:
+        view = view_of(workspace, db)
+        if is_installed():
+            view.model = Remembered(db, AT_ONCE if workspace.settings.own_session else None)  # an agent waits
+        yield view
+
+
+def view_of(workspace: Workspace, db: sqlite3.Connection) -> View:
+    """The view of an index that is open already, in which words alone decide."""
+    read = workspace.read(PatternDecision)
+    decisions = [one for one in read.records if not one.withdrawn]
+    return View(
+        db, sorted(decisions, key=lambda one: one.timestamp), microseconds(workspace.now()), bad_lines=read.bad_lines
+    )
+
+
+def decider(workspace: Workspace) -> Literal["agent", "person"]:
+    """Who decides in this workspace."""
+    return "agent" if workspace.settings.source == "agent" else "person"
