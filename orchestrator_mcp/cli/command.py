@@ -36,11 +36,11 @@ class Call:
         from orchestrator_mcp.services.sessions import resolve  # noqa: PLC0415  --help needs none of it
         from orchestrator_mcp.services.workspace import open_workspace  # noqa: PLC0415
 
-        workspace = open_workspace(os.environ, Path.cwd(), root=self.args.root)
+        workspace = open_workspace(os.environ, _here(), root=self.args.root)
         if self.args.session is None:
             return workspace
         session = resolve(workspace, self.args.session)
-        return open_workspace(os.environ, Path.cwd(), root=self.args.root, session=session)
+        return open_workspace(os.environ, _here(), root=self.args.root, session=session)
 
 
 class Arguments:
@@ -76,6 +76,27 @@ def common(parser: argparse.ArgumentParser, *, defaults: bool = False) -> None:
     group.add_argument("--session", metavar="ID", default=default, help="the session to work in")
     group.add_argument("--json", action="store_true", default=flag, help="print the result as JSON")
     group.add_argument("--quiet", action="store_true", default=flag, help="print nothing but errors")
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise InvalidInputError("The folder you stand in was removed. Change to another one.") from None
+
+
+def add_window(parser: argparse.ArgumentParser) -> None:
+    """Add `--days`, `--weekly` and `--all`; `days_of` reads them."""
+    window = parser.add_mutually_exclusive_group()
+    # Without a default of its own: argparse takes a given 7 for one that was not given.
+    window.add_argument("--days", type=int, help="look back this many days (7)")
+    window.add_argument("--weekly", action="store_true", help="the same as --days 7")
+    window.add_argument("--all", action="store_true", help="look at the whole history")
+
+
+def days_of(args: argparse.Namespace) -> int:
+    """How many days to look back."""
+    return 7 if args.days is None else checked("days", args.days, 1, 36_500)
 
 
 def checked(option: str, value: int, least: int, most: int) -> int:

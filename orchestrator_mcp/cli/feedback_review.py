@@ -12,16 +12,14 @@ from orchestrator_mcp.services.workspace import open_beside
 from orchestrator_mcp.storage.workspace import Workspace
 
 from . import render
-from .command import Arguments, Call, checked
+from .command import Arguments, Call, add_window, days_of
 from .layout import plural
 from .prompts import confirm, on_terminal
 
 
 def arguments(parser: Arguments) -> None:
     review = parser.subcommand("review", "what goes wrong in most workflows, what is said again and again", _review)
-    window = review.add_mutually_exclusive_group()
-    window.add_argument("--days", type=int, default=7, help="look back this many days (7)")
-    window.add_argument("--all", action="store_true", help="look at the whole history")
+    add_window(review)
     which = review.add_mutually_exclusive_group()
     which.add_argument("--tool", dest="kind", action="store_const", const=FeedbackKind.TOOL, help="only about the tool")
     which.add_argument(
@@ -38,8 +36,7 @@ def _review(call: Call) -> FeedbackReview | None:
     if args.yes and not args.suggest:
         raise InvalidInputError("--yes approves what --suggest drafts. Give both.")
     workspace = open_beside(call.workspace(), os.environ, args.repo)
-    days = checked("days", args.days, 1, 36_500)
-    review = review_feedback(workspace, days=days, all=args.all, kind=args.kind)
+    review = review_feedback(workspace, days=days_of(args), all=args.all, kind=args.kind)
     return _suggested(workspace, review, call) if args.suggest else review
 
 

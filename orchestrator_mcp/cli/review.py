@@ -1,35 +1,35 @@
 """`orchestrator review`: what recurs."""
 
+import os
 from pathlib import Path
 
 from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.records.fields import CATEGORIES
 from orchestrator_mcp.services import patterns
+from orchestrator_mcp.services.workspace import open_beside
 from orchestrator_mcp.storage.documents import write_inside
 
 from . import render
-from .command import Arguments, Call, checked
+from .command import Arguments, Call, add_window, checked, days_of
 
 
 def arguments(parser: Arguments) -> None:
     review = parser.runs(_review)
-    window = review.add_mutually_exclusive_group()
-    window.add_argument("--days", type=int, default=7, help="look back this many days (7)")
-    window.add_argument("--weekly", dest="days", action="store_const", const=7, help="the same as --days 7")
-    window.add_argument("--all", action="store_true", help="look at the whole history")
+    add_window(review)
     review.add_argument("--category", help=f"only one of {', '.join(CATEGORIES)}")
     review.add_argument("--min-frequency", type=int, default=MIN_FREQUENCY, help="entries that make a pattern (3)")
     review.add_argument("--limit", type=int, default=10, help="how many patterns at most (10)")
     review.add_argument("--cursor", help="go on where an earlier page ended")
+    review.add_argument("--repo", type=Path, nargs="+", default=[], metavar="PATH", help="read these repositories too")
     review.add_argument("--output", type=Path, help="also write what is printed to a file inside the project")
 
 
 def _review(call: Call) -> object:
     args = call.args
-    workspace = call.workspace()
+    workspace = open_beside(call.workspace(), os.environ, args.repo)
     review = patterns.review_patterns(
         workspace,
-        days=checked("days", args.days, 1, 36_500),
+        days=days_of(args),
         all=args.all,
         category=args.category,
         min_frequency=checked("min-frequency", args.min_frequency, 2, 10_000),

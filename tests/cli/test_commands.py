@@ -244,3 +244,30 @@ def test_a_review_is_written_where_it_was_asked_and_nowhere_else(tmp_path: Path)
         result = run(root, "review", "--output", outside, "--root", str(root))
         assert (result.returncode, "Name a file inside the project" in result.stderr) == (1, True)
     assert [path.name for path in tmp_path.iterdir() if path.name == "review.txt"] == []
+
+
+def test_a_review_reads_other_repositories_too(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, times in ((here, 1), (there, 2)):
+        folder.mkdir()
+        for _ in range(times):
+            done(folder, "session", "new")
+            done(folder, *LOG)
+    assert as_json(here, "review", "--all")["patterns"] == []
+    assert as_json(here, "review", "--all", "--repo", "../there")["patterns"][0]["occurrences"] == 3
+    assert run(here, "review", "--repo", "../nowhere").stderr.startswith("orchestrator: The root '../nowhere'")
+
+
+@pytest.mark.parametrize("command", [["review"], ["feedback", "review"]])
+@pytest.mark.parametrize("window", [["--days", "7", "--all"], ["--weekly", "--days", "7"]])
+def test_a_window_is_given_once(tmp_path: Path, command: list[str], window: list[str]) -> None:
+    assert "not allowed with" in run(tmp_path, *command, *window).stderr
+
+
+def test_a_folder_that_was_removed_is_said(tmp_path: Path) -> None:
+    gone = f"mkdir gone && cd gone && rmdir ../gone && {sys.executable} -m orchestrator_mcp.cli status"
+    result = subprocess.run(["sh", "-c", gone], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (
+        1,
+        "orchestrator: The folder you stand in was removed. Change to another one.\n",
+    )
