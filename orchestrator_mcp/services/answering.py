@@ -13,6 +13,7 @@ from orchestrator_mcp.records.pattern import PatternState
 from orchestrator_mcp.records.pattern_decision import PatternDecision, Verdict
 from orchestrator_mcp.records.streams import BY_MODEL
 from orchestrator_mcp.storage import groups, queries
+from orchestrator_mcp.storage.evidence import first_line, read_line
 from orchestrator_mcp.storage.ids import id_of
 from orchestrator_mcp.storage.queries import Entry
 from orchestrator_mcp.storage.standing import Standing, standing_of
@@ -149,13 +150,13 @@ def _known(view: View, key: int, own_id: str, *, is_retry: bool) -> KnownPattern
 def _correction(view: View, seen: Standing, but: str | None = None) -> str | None:
     """The correction that the newest entry of a group gives, other than the one just logged."""
     place = next((one for one in seen.newest if one.record != but), None)
-    line = queries.read(view.db, place) if place else None
+    line = read_line(view.db, place) if place else None
     return correction_of([line] if line else [])
 
 
 def _candidates(view: View, key: int) -> Iterator[Candidate]:
     """The nearest other patterns, for the calling agent to judge."""
-    line = queries.first_line(view.db, key)
+    line = first_line(view.db, key)
     mine = features(entry_of(ASKED, line.value)) if line else set()
     seen = {groups.group_of(view.db, key)}
     for other, _ in nearest(mine, postings_of(view)):

@@ -11,6 +11,7 @@ from orchestrator_mcp.analysis.sanitize import clip, single_line
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.pattern import Example, PatternKind, Rate
 from orchestrator_mcp.storage import queries
+from orchestrator_mcp.storage.evidence import Located
 
 EXAMPLES = 3
 EXAMPLE_LENGTH = 160
@@ -33,7 +34,7 @@ def title_of(template: str, rate: Rate | None, texts: Sequence[str]) -> str:
     return clip(single_line(headlines[-1] if in_words else template), TITLE_LENGTH)
 
 
-def texts_of(kind: PatternKind, lines: Sequence[queries.Located]) -> list[tuple[str, str]]:
+def texts_of(kind: PatternKind, lines: Sequence[Located]) -> list[tuple[str, str]]:
     """Record id and text of each line, no two with the same text; newest first, as the lines are."""
     different: dict[str, str] = {}
     for line in lines:
@@ -51,7 +52,7 @@ def quotation(text: str) -> str:
     return clip(single_line(text), EXAMPLE_LENGTH)
 
 
-def correction_of(lines: Sequence[queries.Located]) -> str | None:
+def correction_of(lines: Sequence[Located]) -> str | None:
     """The correction that most of some lines give, on one line; of equally common ones the newest."""
     given = [single_line(text) for line in lines if isinstance(text := line.value.get("feedback"), str)]
     return clip(Counter(given).most_common(1)[0][0], CORRECTION_LENGTH) if given else None

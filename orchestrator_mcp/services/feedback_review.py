@@ -16,6 +16,7 @@ from orchestrator_mcp.records.fields import FeedbackKind
 from orchestrator_mcp.records.pattern import Pattern, PatternKind, Window
 from orchestrator_mcp.records.workflow import LogEvent
 from orchestrator_mcp.storage import queries
+from orchestrator_mcp.storage.evidence import newest_lines
 from orchestrator_mcp.storage.queries import Span
 from orchestrator_mcp.storage.workspace import Workspace
 
@@ -93,7 +94,7 @@ def _about(view: View, found: Found) -> FeedbackKind:
     """Whom a pattern concerns. An error is the tool's own if the newest events say so."""
     if found.kind in OF_RUNS:
         return OF_RUNS[found.kind].about
-    lines = queries.newest(view.db, found.group.key_ids, (None, None), _LINES_READ)
+    lines = newest_lines(view.db, found.group.key_ids, (None, None), _LINES_READ)
     own = found.own or any(is_own(LogEvent.model_validate(line.value)) for line in lines if line.stream == "log")
     return FeedbackKind.TOOL if own else FeedbackKind.PROCESS
 

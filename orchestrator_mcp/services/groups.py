@@ -12,6 +12,7 @@ from orchestrator_mcp.analysis.retrieval import features
 from orchestrator_mcp.records.pattern import PatternKind
 from orchestrator_mcp.records.pattern_decision import WEIGHT, PatternDecision, Verdict
 from orchestrator_mcp.storage import groups, queries
+from orchestrator_mcp.storage.evidence import first_line
 from orchestrator_mcp.storage.groups import Member, Move
 from orchestrator_mcp.storage.postings import Postings
 from orchestrator_mcp.storage.queries import Key
@@ -142,5 +143,5 @@ def _whole(id_: str) -> int | None:
 
 def _entry(db: sqlite3.Connection, key: Key) -> Entry:
     """What a key's oldest entry says; a line that is gone says nothing."""
-    line = queries.first_line(db, key.key_id)
+    line = first_line(db, key.key_id)
     return Entry() if line is None else entry_of(PatternKind(key.space), line.value)

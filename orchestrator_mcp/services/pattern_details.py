@@ -12,6 +12,7 @@ from orchestrator_mcp.records.pattern import NearMiss, PatternKind, PatternLine,
 from orchestrator_mcp.records.pattern_decision import DecisionMade
 from orchestrator_mcp.records.pattern_details import PatternDetails
 from orchestrator_mcp.storage import queries
+from orchestrator_mcp.storage.evidence import first_line, newest_lines
 from orchestrator_mcp.storage.groups import group_of as label_of
 from orchestrator_mcp.storage.queries import Key
 from orchestrator_mcp.storage.workspace import Workspace
@@ -80,7 +81,7 @@ def describe_pattern(workspace: Workspace, pattern_id: str, *, members: int) -> 
     with opened(workspace) as view:
         group = find_group(view, pattern_id)
         found = found_in(view, group)
-        lines = queries.newest(view.db, group.key_ids, _HISTORY, TEXTS_READ)
+        lines = newest_lines(view.db, group.key_ids, _HISTORY, TEXTS_READ)
         return PatternDetails(
             id=found.id,
             kind=group.kind,
@@ -114,13 +115,13 @@ def describe_pattern(workspace: Workspace, pattern_id: str, *, members: int) -> 
 
 
 def _texts(view: View, group: Group) -> list[str]:
-    lines = queries.newest(view.db, group.key_ids, _HISTORY, TEXTS_READ)
+    lines = newest_lines(view.db, group.key_ids, _HISTORY, TEXTS_READ)
     return [text for _, text in texts_of(group.kind, lines)]
 
 
 def _member(view: View, group: Group, key: Key) -> PatternMember:
     known = queries.known(view.db, [key.key_id])
-    line = queries.first_line(view.db, key.key_id)
+    line = first_line(view.db, key.key_id)
     return PatternMember(
         id=name_of(view, [key.key_id]),
         template=quotation(key.template),
@@ -170,7 +171,7 @@ def _near_miss(view: View, other: Group, likeness: float, mine: Entry) -> NearMi
 
 
 def _entry(view: View, kind: PatternKind, key_id: int) -> Entry:
-    line = queries.first_line(view.db, key_id)
+    line = first_line(view.db, key_id)
     return entry_of(kind, line.value) if line else Entry()
 
 

@@ -20,6 +20,7 @@ from orchestrator_mcp.records.pattern import (
     Window,
 )
 from orchestrator_mcp.storage import queries
+from orchestrator_mcp.storage.evidence import newest_lines
 from orchestrator_mcp.storage.queries import Span
 from orchestrator_mcp.storage.workspace import Workspace
 
@@ -166,7 +167,7 @@ def found_in(view: View, group: Group) -> Found:
 def pattern_of(db: sqlite3.Connection, found: Found, span: Span, now: datetime, trend: Trend | None) -> Pattern:
     """A pattern with its evidence."""
     ids, tally, template = found.group.key_ids, found.tally, found.group.template
-    lines = queries.newest(db, ids, span, TEXTS_READ)
+    lines = newest_lines(db, ids, span, TEXTS_READ)
     texts = texts_of(found.kind, lines) or found.quotes
     return Pattern(
         id=found.id,

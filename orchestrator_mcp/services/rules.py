@@ -14,6 +14,7 @@ from orchestrator_mcp.records.fields import Level, Severity
 from orchestrator_mcp.records.pattern import PatternKind
 from orchestrator_mcp.records.rule import RulesSuggested, Suggestion, SuggestionView
 from orchestrator_mcp.storage import queries
+from orchestrator_mcp.storage.evidence import newest_lines
 from orchestrator_mcp.storage.ids import id_of
 from orchestrator_mcp.storage.workspace import Workspace
 
@@ -114,7 +115,7 @@ def _is_settled(view: View, pattern_id: str) -> bool:
 
 def _draft(workspace: Workspace, db: sqlite3.Connection, found: Found, of_sessions: int) -> Drafted | None:
     """A draft, unless nobody has said yet what to do instead."""
-    lines = queries.newest(db, found.group.key_ids, _HISTORY, ENTRIES_READ)
+    lines = newest_lines(db, found.group.key_ids, _HISTORY, ENTRIES_READ)
     texts = [text for _, text in texts_of(found.kind, lines)]
     title = title_of(found.group.template, found.rate, texts)
     category = category_of(db, found.group.key_ids)

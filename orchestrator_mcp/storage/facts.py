@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator_mcp.records.digest import Told
 
 from .database import writing
-from .queries import Place, read
+from .evidence import Place, read_line
 
 _COLUMNS = """
 SELECT file, record, facts.offset, files.session, name, ts, what, phase, item, said FROM facts
@@ -41,7 +41,7 @@ def _events(db: sqlite3.Connection, workflow: int) -> list[Told]:
 
 def line_of(db: sqlite3.Connection, told: Told) -> dict[str, Any]:
     """The line that says so, read again from its file; empty if it is gone."""
-    found = read(db, Place(told.ts, told.record, told.file, told.offset))
+    found = read_line(db, Place(told.ts, told.record, told.file, told.offset))
     return found.value if found else {}
 
 

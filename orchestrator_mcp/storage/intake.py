@@ -12,10 +12,10 @@ from orchestrator_mcp.records.digest import Digest, Fact
 
 from . import standing
 from .database import writing
+from .evidence import Place
 from .files import open_plain
 from .lines import Line, parse_object, read_lines
 from .postings import forget_postings
-from .queries import Place
 
 RETRY_WINDOW = 2_000_000
 """Microseconds within which the identical text of the same session is one call made twice."""

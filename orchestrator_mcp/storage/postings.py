@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 
 from .database import writing
-from .queries import Located, first_line
+from .evidence import Located, first_line
 
 _EVERY = ""  # the feature that each key has
 _BATCH = 500  # keys that are added under one lock

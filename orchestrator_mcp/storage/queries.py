@@ -1,13 +1,12 @@
-"""Questions to the index: how often, where, when, and the lines that say so."""
+"""Questions to the index: how often, where and when."""
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .database import LISTED, listed
-from .lines import parse_object, read_lines
 
 Span = tuple[int | None, int | None]
 """From and to, in microseconds since 1970, both included; None is unbounded."""
@@ -77,29 +76,12 @@ class Entry(NamedTuple):
     wording: int
 
 
-class Place(NamedTuple):
-    """Where a line is, and when it was written."""
-
-    ts: int | None
-    record: str
-    file: int
-    offset: int
-
-
-class Located(NamedTuple):
-    """One line, read again from its file."""
-
-    record: str
-    stream: str
-    value: dict[str, Any]
-
-
 def recurring(db: sqlite3.Connection, space: str, span: Span, category: str | None) -> dict[int, Tally]:
     """Every key of a space that was seen in a span, with its tally."""
-    where, values = _where(span, category)
+    terms, values = where(span, category)
     rows = db.execute(
         f"SELECT entries.key,{_COUNTS} FROM entries JOIN keys ON keys.id = entries.key"
-        f" WHERE space = ? AND hit AND {where} GROUP BY entries.key",
+        f" WHERE space = ? AND hit AND {terms} GROUP BY entries.key",
         (space, *values),
     )
     return {row[0]: Tally(*row[1:]) for row in rows}
@@ -107,9 +89,9 @@ def recurring(db: sqlite3.Connection, space: str, span: Span, category: str | No
 
 def tally_of(db: sqlite3.Connection, keys: Sequence[int], span: Span, category: str | None) -> Tally:
     """The tally of several keys taken as one."""
-    where, values = _where(span, category)
+    terms, values = where(span, category)
     row = db.execute(
-        f"SELECT {_COUNTS} FROM entries WHERE key IN {LISTED} AND hit AND {where}",
+        f"SELECT {_COUNTS} FROM entries WHERE key IN {LISTED} AND hit AND {terms}",
         (listed(keys), *values),
     ).fetchone()
     return Tally(*(value or 0 for value in row[:9]), *row[9:])
@@ -158,9 +140,9 @@ def wordings_of(db: sqlite3.Connection, key_id: int) -> list[int]:
 
 def worded(db: sqlite3.Connection, wording: int, bits: int | None) -> list[tuple[str, int]]:
     """Space and key of each entry with this wording, or whose wording ends in these bits."""
-    where, values = ("wording = ?", [wording]) if bits is None else ("wording & ? = ?", [(1 << bits) - 1, wording])
+    terms, values = ("wording = ?", [wording]) if bits is None else ("wording & ? = ?", [(1 << bits) - 1, wording])
     rows = db.execute(
-        f"SELECT DISTINCT space, keys.id FROM entries JOIN keys ON keys.id = entries.key WHERE hit AND {where}", values
+        f"SELECT DISTINCT space, keys.id FROM entries JOIN keys ON keys.id = entries.key WHERE hit AND {terms}", values
     )
     return [(space, key_id) for space, key_id in rows]
 
@@ -185,10 +167,10 @@ def template_of(db: sqlite3.Connection, key_id: int) -> str:
 
 def keys(db: sqlite3.Connection, space: str, only: Sequence[int] | None = None) -> list[Key]:
     """The keys of a space, all or some, by when they were first seen, whatever order their entries arrived in."""
-    where, values = ("space = ?", [space]) if only is None else (f"id IN {LISTED}", [listed(only)])
+    terms, values = ("space = ?", [space]) if only is None else (f"id IN {LISTED}", [listed(only)])
     rows = db.execute(
         "SELECT id, space, keys.key, template, kind, MIN(first) AS seen FROM keys JOIN tallies ON tallies.key = keys.id"
-        f" WHERE {where} GROUP BY id ORDER BY seen IS NULL, seen, keys.key",
+        f" WHERE {terms} GROUP BY id ORDER BY seen IS NULL, seen, keys.key",
         values,
     )
     return [Key(*row) for row in rows]
@@ -206,24 +188,13 @@ def named_keys(db: sqlite3.Connection, space: str, keys: Collection[str]) -> lis
 
 def sessions_of(db: sqlite3.Connection, keys: list[int], span: Span) -> set[str]:
     """The names of the sessions in which some keys were seen; the empty name stands for legacy files."""
-    where, values = _where(span, None)
+    terms, values = where(span, None)
     rows = db.execute(
         "SELECT DISTINCT name FROM entries JOIN names ON names.id = entries.session"
-        f" WHERE key IN {LISTED} AND hit AND {where}",
+        f" WHERE key IN {LISTED} AND hit AND {terms}",
         (listed(keys), *values),
     )
     return {name for (name,) in rows}
-
-
-def first_line(db: sqlite3.Connection, key_id: int) -> Located | None:
-    """The oldest line of a key."""
-    row = db.execute(
-        "SELECT files.path, files.stream, entries.record, entries.offset FROM entries"
-        " JOIN files ON files.id = entries.file WHERE key = ?1 AND hit"
-        " AND ts IS (SELECT MIN(first) FROM tallies WHERE key = ?1) ORDER BY record LIMIT 1",
-        (key_id,),
-    ).fetchone()
-    return None if row is None else _read(*row)
 
 
 _NAMED = "what != 'tool_feedback'"  # that names its workflow by a hash
@@ -231,17 +202,17 @@ _NAMED = "what != 'tool_feedback'"  # that names its workflow by a hash
 
 def totals(db: sqlite3.Connection, span: Span) -> Totals:
     """What was read altogether. `entries` counts texts; `sessions` those with an entry, or an event of a workflow."""
-    where, values = _where(span, None)
-    (entries,) = db.execute(f"SELECT COUNT(*) FROM entries WHERE hit AND {where}", values).fetchone()
+    terms, values = where(span, None)
+    (entries,) = db.execute(f"SELECT COUNT(*) FROM entries WHERE hit AND {terms}", values).fetchone()
     (workflows,) = db.execute(
-        f"SELECT COUNT(*) FROM (SELECT workflow FROM entries WHERE workflow IS NOT NULL AND {where}"
-        f" UNION SELECT workflow FROM facts WHERE workflow IS NOT NULL AND {_NAMED} AND {where})",
+        f"SELECT COUNT(*) FROM (SELECT workflow FROM entries WHERE workflow IS NOT NULL AND {terms}"
+        f" UNION SELECT workflow FROM facts WHERE workflow IS NOT NULL AND {_NAMED} AND {terms})",
         (*values, *values),
     ).fetchone()
     (sessions,) = db.execute(
         "SELECT COUNT(DISTINCT session) FROM files"
-        f" WHERE EXISTS (SELECT 1 FROM entries WHERE entries.file = files.id AND {where})"
-        f" OR EXISTS (SELECT 1 FROM facts WHERE facts.file = files.id AND {where})",
+        f" WHERE EXISTS (SELECT 1 FROM entries WHERE entries.file = files.id AND {terms})"
+        f" OR EXISTS (SELECT 1 FROM facts WHERE facts.file = files.id AND {terms})",
         (*values, *values),
     ).fetchone()
     undated, bad = db.execute("SELECT COALESCE(SUM(undated), 0), COALESCE(SUM(bad), 0) FROM files").fetchone()
@@ -250,10 +221,10 @@ def totals(db: sqlite3.Connection, span: Span) -> Totals:
 
 def occasions(db: sqlite3.Connection, span: Span) -> int:
     """In how many workflows, or sessions where there are none, anything was logged."""
-    where, values = _where(span, None)
+    terms, values = where(span, None)
     query = (
-        f"SELECT COUNT(*) FROM (SELECT {OCCASION} FROM entries WHERE {where}"
-        f" UNION SELECT {OCCASION} FROM facts WHERE {_NAMED} AND {where})"
+        f"SELECT COUNT(*) FROM (SELECT {OCCASION} FROM entries WHERE {terms}"
+        f" UNION SELECT {OCCASION} FROM facts WHERE {_NAMED} AND {terms})"
     )
     return int(db.execute(query, (*values, *values)).fetchone()[0])
 
@@ -276,62 +247,17 @@ def common_category(db: sqlite3.Connection, keys: list[int]) -> str | None:
     return None if row is None else str(row[0])
 
 
-def newest(db: sqlite3.Connection, keys: Sequence[int], span: Span, limit: int) -> list[Located]:
-    """The newest lines of some keys, read from their files."""
-    places = newest_places(db, keys, span, limit)
-    return [line for place in places if (line := read(db, place))]
-
-
-def newest_places(db: sqlite3.Connection, keys: Sequence[int], span: Span, limit: int) -> list[Place]:
-    """Where the newest lines of some keys are.
-
-    They are among the newest of those keys that were seen last, so that a group of many keys is not sorted whole.
-    """
-    where, values = _where(span, None)
-    last = db.execute(
-        "SELECT value, (SELECT MAX(ts) FROM entries WHERE key = value) AS seen FROM json_each(?)"
-        " ORDER BY seen DESC, value LIMIT ?",
-        (listed(keys), limit if span == (None, None) else -1),
-    ).fetchall()
-    places = [
-        Place(*row)
-        for key, _ in last
-        for row in db.execute(
-            "SELECT ts, record, file, offset FROM entries"
-            f" WHERE key = ? AND hit AND {where} ORDER BY ts DESC, record DESC LIMIT ?",
-            (key, *values, limit),
-        )
-    ]
-    return newest_first(places)[:limit]
-
-
-def newest_first(places: Iterable[Place]) -> list[Place]:
-    """Places by time, undated ones last; at the same time by record."""
-    return sorted(places, key=lambda one: (one.ts is not None, one.ts or 0, one.record), reverse=True)
-
-
-def read(db: sqlite3.Connection, place: Place) -> Located | None:
-    """The line at a place, read again from its file; None if it is gone."""
-    row = db.execute("SELECT path, stream FROM files WHERE id = ?", (place.file,)).fetchone()
-    return _read(row[0], row[1], place.record, place.offset) if row else None
-
-
-def _read(path: bytes, stream: str, record: str, offset: int) -> Located | None:
-    line = next(read_lines(Path(os.fsdecode(path)), offset), None)
-    value = parse_object(line.data) if line else None
-    return None if value is None else Located(record, stream, value)
-
-
-def _where(span: Span, category: str | None) -> tuple[str, list[Any]]:
-    terms: list[str] = ["1"]
+def where(span: Span, category: str | None) -> tuple[str, list[Any]]:
+    """The condition that an entry lies in a span, and is of a category; and the values to bind."""
+    conditions: list[str] = ["1"]
     values: list[Any] = []
     if span[0] is not None:
-        terms.append("ts >= ?")
+        conditions.append("ts >= ?")
         values.append(span[0])
     if span[1] is not None:
-        terms.append("(ts IS NULL OR ts <= ?)" if span[0] is None else "ts <= ?")
+        conditions.append("(ts IS NULL OR ts <= ?)" if span[0] is None else "ts <= ?")
         values.append(span[1])
     if category is not None:
-        terms.append("category = (SELECT id FROM names WHERE name = ?)")
+        conditions.append("category = (SELECT id FROM names WHERE name = ?)")
         values.append(category)
-    return " AND ".join(terms), values
+    return " AND ".join(conditions), values

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from . import queries
 from .database import LISTED, listed, writing
-from .queries import OCCASION, Place, newest_first
+from .evidence import Place, newest_first, newest_places
+from .queries import OCCASION
 
 NEWEST = 2  # entries that are remembered: the one just logged, and the one before it
 
@@ -90,7 +91,7 @@ def _work_out(db: sqlite3.Connection, space: str, group: int) -> Standing:
         known = queries.known(db, keys)
         if not known.n + known.retries:
             return Standing(0, 0, 0, 0, None, None, 0, ())
-        newest = queries.newest_places(db, keys, (None, None), NEWEST)
+        newest = newest_places(db, keys, (None, None), NEWEST)
         for what, which in (("session", "session"), ("occasion", OCCASION)):
             db.execute(
                 "INSERT OR IGNORE INTO standing_where"

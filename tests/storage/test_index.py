@@ -16,6 +16,7 @@ from orchestrator_mcp.analysis.digests import digest as real_digest
 from orchestrator_mcp.errors import StorageError, UnsafePathError
 from orchestrator_mcp.records.digest import Digest
 from orchestrator_mcp.storage import queries
+from orchestrator_mcp.storage.evidence import newest_lines
 from orchestrator_mcp.storage.index import DATABASE, Index
 from orchestrator_mcp.storage.intake import Digester, Source
 from orchestrator_mcp.storage.locks import FolderLock
@@ -340,7 +341,7 @@ def test_an_odd_name_of_a_folder_stops_nothing(tmp_path: Path) -> None:
     assert found["totals"].entries == 40
     with world.index().open() as db:
         keys = [row[0] for row in db.execute("SELECT id FROM keys")]
-        assert len(queries.newest(db, keys, (None, None), 3)) == 3
+        assert len(newest_lines(db, keys, (None, None), 3)) == 3
     assert found == world.ask(world.index(in_memory=True))
     world.close()
 
