@@ -19,9 +19,10 @@ MAX_DEPTH = 20
 
 
 class Mapping(dict[Any, Any]):
-    """A mapping that knows the line of its file in which it begins, counted from 1."""
+    """A mapping that knows the line of its file in which it begins, and each key's, counted from 1."""
 
-    line: int
+    line: int = 1
+    lines: dict[str, int] = {}
 
 
 class _Refused(yaml.MarkedYAMLError):
@@ -63,6 +64,9 @@ class _PlainLoader(yaml.SafeLoader):
     def construct_yaml_map(self, node: Any) -> Any:
         mapping = Mapping()
         mapping.line = node.start_mark.line + 1
+        mapping.lines = {
+            key.value: key.start_mark.line + 1 for key, _ in node.value if isinstance(key, yaml.ScalarNode)
+        }
         yield mapping
         mapping.update(self.construct_mapping(node))
 
@@ -70,23 +74,30 @@ class _PlainLoader(yaml.SafeLoader):
 _PlainLoader.add_constructor("tag:yaml.org,2002:map", _PlainLoader.construct_yaml_map)
 
 
-def read_yaml(path: Path) -> dict[str, Any] | None:
+def read_yaml(path: Path) -> Mapping | None:
     """The mapping in a YAML file; None if there is no file.
 
     Raises:
         InvalidInputError: if it is anything but plain data, naming what is wrong and where.
     """
     data = read_small(path, MAX_BYTES)
-    if data is None:
-        return None
+    return None if data is None else parse_yaml(data, path)
+
+
+def parse_yaml(data: bytes, name: Path | str) -> Mapping:
+    """The mapping in the bytes of a YAML file that is called `name`.
+
+    Raises:
+        InvalidInputError: if it is anything but plain data, naming what is wrong and where.
+    """
     try:
         value = yaml.load(data, _PlainLoader)  # noqa: S506  a safe loader, narrowed further
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         problem = _problem(error, data)
-        raise InvalidInputError(f"{path} cannot be used: {problem}. Correct it, then try again.") from error
-    if value is not None and not isinstance(value, dict):
-        raise InvalidInputError(f"{path} cannot be used: it is no mapping. Correct it, then try again.")
-    return value or {}
+        raise InvalidInputError(f"{name} cannot be used: {problem}. Correct it, then try again.") from error
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidInputError(f"{name} cannot be used: it is no mapping. Correct it, then try again.")
+    return value or Mapping()
 
 
 def _problem(error: Exception, data: bytes) -> str:
@@ -97,3 +108,22 @@ def _problem(error: Exception, data: bytes) -> str:
         line = data.count(b"\n", 0, error.position) + 1
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
     return what if line is None else f"{what} in line {line}"
+
+
+def spans_of(text: str) -> dict[str, tuple[int, int]]:
+    """Where each entry of a mapping stands in its YAML text, from the key's first character to the value's last.
+
+    Raises:
+        yaml.YAMLError: if the text is no plain data.
+    """
+    root = yaml.compose(text, _PlainLoader)
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    return {key.value: (key.start_mark.index, _end(value)) for key, value in pairs if isinstance(key, yaml.ScalarNode)}
+
+
+def _end(node: Any) -> int:
+    """A block ends, for the parser, where the next token begins: comments between belong to neither."""
+    if isinstance(node, yaml.ScalarNode) or node.flow_style or not node.value:
+        return int(node.end_mark.index)
+    last = node.value[-1]
+    return _end(last[1] if isinstance(last, tuple) else last)

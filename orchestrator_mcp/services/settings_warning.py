@@ -1,0 +1,25 @@
+"""Broken settings keep nobody from working, but every answer says that they are broken."""
+
+from typing import Any, TypeVar
+
+from orchestrator_mcp.records.base import Result
+from orchestrator_mcp.records.settings import SettingsInForce
+from orchestrator_mcp.storage.workspace import Workspace
+
+R = TypeVar("R")
+
+
+def noted(workspace: Workspace, result: R) -> R:
+    """A result, with a word among its warnings if settings are broken.
+
+    The word quotes nothing: a file that came with a clone must not speak to an agent.
+    """
+    if not isinstance(result, Result) or isinstance(result, SettingsInForce):
+        return result  # what shows the settings shows the whole of it
+    count = len(workspace.effective().problems)
+    if not count:
+        return result
+    what = "A setting cannot be used" if count == 1 else f"{count} settings cannot be used"
+    word = f"{what}; `orchestrator config show` says which, and why."
+    changed: Any = result.model_copy(update={"warnings": [*result.warnings, word]})
+    return changed  # type: ignore[no-any-return]
