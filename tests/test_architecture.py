@@ -13,7 +13,8 @@ ALLOWED = {
     "storage": {"errors", "records"},
     "services": {"errors", "records", "analysis", "storage"},
     "server": {"errors", "records", "analysis", "services", "storage"},
-    "cli": {"errors", "records", "analysis", "services", "storage"},
+    "cli": {"errors", "records", "analysis", "services", "storage", "web", "__main__"},  # `serve` starts the server
+    "web": {"errors", "records", "analysis", "services", "storage"},
     "__init__": {"errors", "analysis", "services", "storage"},
     "__main__": {"server", "services", "storage"},
 }
@@ -59,9 +60,54 @@ def test_an_agent_has_no_way_to_approve(path: Path) -> None:
     assert not any("approval" in name for name in imports_of(path))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_outgoing_network(path: Path) -> None:
-    assert not {name.split(".")[0] for name in imports_of(path)} & {"socket", "http", "urllib3", "requests", "httpx"}
+NETWORK = {
+    "aiohttp", "asyncio.streams", "ftplib", "http", "httpx", "httpx2", "imaplib", "poplib", "requests", "smtplib", "socket",
+    "socketserver", "ssl", "starlette", "telnetlib", "urllib.request", "urllib3", "uvicorn", "websockets", "xmlrpc",
+}  # fmt: skip
+
+
+def uses_network(names: set[str]) -> set[str]:
+    """The modules among these that open connections; `urllib.parse` does not."""
+    return {name for name in names if any(name == one or name.startswith(f"{one}.") for one in NETWORK)}
+
+
+def has_network(path: Path) -> bool:
+    """Where a network is allowed: outgoing in `storage/remote/`, incoming in `web/`."""
+    return path.relative_to(PACKAGE).parts[:2] == ("storage", "remote") or layer_of(path) == "web"
+
+
+@pytest.mark.parametrize(
+    "path", [one for one in FILES if not has_network(one)], ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_no_network_elsewhere(path: Path) -> None:
+    assert not uses_network(imports_of(path))
+
+
+def test_the_network_is_where_it_is_said_to_be() -> None:
+    """Else the rule above would hold because the names are wrong."""
+    found = {path.relative_to(PACKAGE).as_posix() for path in FILES if uses_network(imports_of(path))}
+    assert found == {path for path in found if path.startswith(("storage/remote/", "web/"))}
+    assert {"storage/remote/http.py", "web/collector.py"} <= found
+
+
+def reached_from(start: list[Path]) -> set[Path]:
+    """Every file of ours that these import, however far down, lazily or not."""
+    by_name = {".".join(["orchestrator_mcp", *path.relative_to(PACKAGE).with_suffix("").parts]): path for path in FILES}
+    found, waiting = set(start), list(start)
+    while waiting:
+        for path in {by_name[name] for name in imports_of(waiting.pop()) if name in by_name} - found:
+            found.add(path)
+            waiting.append(path)
+    return found
+
+
+def test_an_agent_has_no_way_to_send() -> None:
+    """Nothing that the server can run leads to a network, or to the verb that shares feedback."""
+    server = reached_from([one for one in FILES if layer_of(one) == "server"])
+    assert PACKAGE / "services" / "feedback_sync.py" not in server
+    assert not [path for path in server if uses_network(imports_of(path))]
+    everything = reached_from([one for one in FILES if layer_of(one) == "cli"])
+    assert PACKAGE / "storage" / "remote" / "http.py" in everything
 
 
 def test_storage_alone_opens_paths() -> None:

@@ -1,0 +1,1 @@
+"""Web faces, which stand beside the server and the command line."""
