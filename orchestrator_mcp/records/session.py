@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from .base import Model, Result, Timestamp
+from .fields import SessionStatus
 
 FORMAT = 1
 
@@ -39,24 +40,66 @@ class Session(Model):
 
 
 class SessionView(Result):
-    """A session in a list. `problem` says why its `meta.json` could not be read."""
+    """A session in a list. `problem` says why its `meta.json` could not be read.
+
+    `workflow_id` is that of a workflow that is still open. `worktree` is the linked worktree in which it was opened,
+    `worktree_gone` whether that was removed since.
+    """
 
     session_id: str
     created_at: Timestamp | None
     last_activity: Timestamp | None
-    status: str
+    status: SessionStatus
     label: str | None
     client: str | None
     current: bool
     entries: int
+    workflow_id: str | None = None
+    worktree: str | None = None
+    worktree_gone: bool = False
     problem: str | None = None
 
 
 class SessionList(Result):
-    """The answer to `list_sessions`, newest first."""
+    """The answer to `list_sessions`, newest first. `archived` counts those that were cleaned up."""
 
     sessions: list[SessionView]
     total: int
+    archived: int = 0
+
+
+class CleanedSession(Model):
+    """A session that was cleaned up, or would be."""
+
+    session_id: str
+    status: SessionStatus
+    last_activity: Timestamp
+    label: str | None = None
+
+
+class KeptSession(Model):
+    """A session that is old enough, and stays all the same."""
+
+    session_id: str
+    why: str
+
+
+class SessionsCleaned(Result):
+    """The answer to `session clean`: what went to the archive, and what stays though it was meant."""
+
+    cleaned: list[CleanedSession]
+    kept: list[KeptSession]
+    before: Timestamp
+    dry_run: bool = False
+
+
+class SessionsCompacted(Result):
+    """The answer to `session compact`: how many streams lost superseded lines, and how much that was."""
+
+    streams: int
+    lines: int
+    bytes: int
+    dry_run: bool = False
 
 
 class StoreStatus(Result):

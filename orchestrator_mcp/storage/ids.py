@@ -3,6 +3,10 @@
 import hashlib
 import os
 import time
+from collections.abc import Iterable
+
+SHORTEST = 6
+"""Characters of an id's end that are enough, where only one ends so: what a person is asked to type."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -25,3 +29,11 @@ def id_of(name: str) -> str:
 def new_workflow_id() -> str:
     """`wf_` and hex digits, as in the logs found in the wild; there it is 8 of them, which collide."""
     return f"wf_{os.urandom(8).hex()}"
+
+
+def meant(ids: Iterable[str], typed: str) -> list[str]:
+    """The ids that a person may mean: the one that was typed whole, else those that end so. Case does not count."""
+    wanted = typed.strip().lower()
+    known = list(dict.fromkeys(ids))
+    whole = [one for one in known if one.lower() == wanted]
+    return whole or [one for one in known if len(wanted) >= SHORTEST and one.lower().endswith(wanted)]

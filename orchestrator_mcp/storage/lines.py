@@ -5,27 +5,31 @@ exists, which the next appender heals. Files never shrink, except back to where 
 """
 
 import base64
+import contextlib
 import json
 import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-from orchestrator_mcp.errors import InvalidInputError, NotFoundError, UncertainWriteError
+from orchestrator_mcp.errors import InvalidInputError, UncertainWriteError
 from orchestrator_mcp.records.base import MAX_RECORD_BYTES, format_time
 
 from .files import is_at, open_plain, refusals, sync_folder, write_all
 from .locks import FolderLock
+from .parts import opened_parts, rotate, start_of
 
-_CHUNK = 1 << 20
+ROTATE_AT = 32 << 20
+"""Bytes that a file may hold; the append that would go beyond puts it among the rotated parts first."""
+
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _MARK = b"\xef\xbb\xbf"
 
 
 class Line(NamedTuple):
-    """One line of a file, without its newline, and where it begins."""
+    """One line of a stream, without its newline, and where it begins."""
 
     offset: int
     data: bytes
@@ -64,20 +68,22 @@ def read_lines(path: Path, start: int = 0, end: int | None = None) -> Iterator[L
     """Every finished line from byte `start` to `end`, without a lock. Blank lines are left out.
 
     Lines end at a newline alone: U+2028 and its like may stand inside a JSON string. A torn tail is not a line.
+    Rotated parts are read first, and offsets count from the beginning of the oldest.
     """
-    try:
-        fd = open_plain(path, os.O_RDONLY)
-    except NotFoundError:
-        return
-    with os.fdopen(fd, "rb", buffering=_CHUNK) as file, refusals("reading", path):
-        file.seek(start)
-        offset = start
-        for data in file:
-            if not data.endswith(b"\n") or (end is not None and offset >= end):
-                return
-            if data.strip():
-                yield Line(offset, data[:-1])
-            offset += len(data)
+    with contextlib.ExitStack() as stack, refusals("reading", path):
+        for file, begin in opened_parts(path, stack):
+            if begin + os.fstat(file.fileno()).st_size > start:
+                yield from _lines_of(file, begin, max(begin, start), end)
+
+
+def _lines_of(file: BinaryIO, begin: int, offset: int, end: int | None) -> Iterator[Line]:
+    file.seek(offset - begin)
+    for data in file:
+        if not data.endswith(b"\n") or (end is not None and offset >= end):
+            return
+        if data.strip():
+            yield Line(offset, data[:-1])
+        offset += len(data)
 
 
 class _Descriptor:
@@ -99,13 +105,15 @@ class LineFile:
         lock: the lock of its folder.
     """
 
+    rotate_at = ROTATE_AT
+
     def __init__(self, path: Path, lock: FolderLock) -> None:
         self.path = path
         self.lock = lock
         self._open: _Descriptor | None = None
 
     def append(self, data: bytes) -> int:
-        """Append one encoded line under the lock; returns where it begins."""
+        """Append one encoded line under the lock; returns where it begins in the file."""
         with self.lock.held():
             return self.append_locked(data)
 
@@ -114,6 +122,9 @@ class LineFile:
         with refusals("appending to", self.path):
             fd = self._current()
             end = self._healed_end(fd)
+            if end and end + len(data) > self.rotate_at:
+                rotate(self.path, fd)
+                fd, end = self._current(), 0
             try:
                 write_all(fd, data, end)
             except BaseException:
@@ -132,10 +143,12 @@ class LineFile:
         """Write a line once more, byte for byte, while the caller holds the lock, so that the next sync says something.
 
         A failed sync leaves pages that pass for clean though they are not on the disk; another process, or this one
-        in a retry, would sync them with success.
+        in a retry, would sync them with success. What was rotated out was synced then.
         """
         with refusals("writing again to", self.path):
-            write_all(self._current(), line.data + b"\n", line.offset)
+            offset = line.offset - start_of(self.path)
+            if offset >= 0:
+                write_all(self._current(), line.data + b"\n", offset)
 
     def sync(self) -> None:
         """Push what was appended to the disk.

@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,14 +12,19 @@ from pydantic import ValidationError
 
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConflictError, StorageError, UnsafePathError
 from orchestrator_mcp.records.session import Session
+from orchestrator_mcp.records.streams import STREAMS
 
 from .arrival import arrive, staging
-from .files import read_small, refusals, replace_file, write_new
+from .files import is_folder, read_small, refusals, replace_file, write_new
 from .ids import id_of, new_id
 from .lines import encode_line, read_lines
+from .locks import FolderLock
+from .origin import is_origin_session
 from .paths import OrchestratorPaths
+from .store import open_store
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PLACES = ("feedback", "workflows", "checkpoints")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
@@ -41,7 +47,7 @@ def check_session_id(session_id: str) -> str:
 
 
 class SessionManager:
-    """Create, find and list sessions. Writes nothing on its own account."""
+    """Create, find and list sessions of the store at `paths`."""
 
     def __init__(self, paths: OrchestratorPaths) -> None:
         self.paths = paths
@@ -55,12 +61,17 @@ class SessionManager:
         label: str | None = None,
         now: datetime | None = None,
     ) -> str:
-        """Make a session appear, whole, and return its id. One that is already there is left as it is."""
+        """Make a session appear, whole, and return its id. One that is already there is left as it is.
+
+        The store is made if it is not there, and the first session becomes the current one.
+        """
         session_id = check_session_id(session_id or new_id())
+        now = now or datetime.now(UTC)
+        open_store(self.paths, FolderLock(self.paths.lock_file()), now)
         worktree = None if self.paths.work_root == self.paths.base_dir else str(self.paths.work_root)
         session = Session(
             session_id=session_id,
-            created_at=now or datetime.now(UTC),
+            created_at=now,
             repo_root=str(self.paths.base_dir),
             worktree=worktree,
             client=client,
@@ -72,6 +83,8 @@ class SessionManager:
             self._arrive(session_id, data)
         except NotFoundError:  # the stage was swept away by another process that cleaned up
             self._arrive(session_id, data)
+        if self.get_current_session() is None:
+            self.set_current_session(session_id)
         return session_id
 
     def _arrive(self, session_id: str, data: bytes) -> None:
@@ -128,21 +141,33 @@ class SessionManager:
                 yield entry.name
 
     def last_activity(self, session_id: str) -> datetime:
-        """When a session's files were last written."""
+        """When a session's files were last written; 1970 if it has none, or is gone."""
         with refusals("looking at", self._folder(session_id)):
-            times = [path.lstat().st_mtime for path in self._files(session_id)]
-        return datetime.fromtimestamp(max(times, default=0), UTC)
+            return datetime.fromtimestamp(max(self._times(session_id), default=0), UTC)
+
+    def _times(self, session_id: str) -> Iterator[float]:
+        folder = self._folder(session_id)
+        for place in (folder, *(folder / name for name in _PLACES)):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                for entry in os.scandir(place) if is_folder(place) else ():
+                    with suppress(FileNotFoundError):
+                        info = entry.stat(follow_symlinks=False)
+                        if stat.S_ISREG(info.st_mode) and entry.name != "lock":  # which a mere look may make
+                            yield info.st_mtime
 
     def count_entries(self, session_id: str) -> int:
-        """How many lines a session's streams have, every revision counted."""
-        streams = (path for path in self._files(session_id) if path.suffix == ".jsonl")
-        return sum(1 for path in streams for _ in read_lines(path))
+        """How many lines a session's streams have, every revision counted; those that cannot be read count none."""
+        return sum(self._count(self._folder(session_id) / spec.file) for spec in STREAMS if spec.in_session)
 
-    def _files(self, session_id: str) -> Iterator[Path]:
-        folder = self._folder(session_id)
-        for place in (folder, folder / "feedback"):
-            if place.is_dir() and not place.is_symlink():
-                yield from (path for path in place.iterdir() if path.is_file() and not path.is_symlink())
+    def _count(self, path: Path) -> int:
+        try:
+            return sum(1 for _ in read_lines(path))
+        except StorageError:
+            return 0
+
+    def worktree_is_gone(self, session: Session) -> bool:
+        """Whether the linked worktree in which a session was opened is no longer there."""
+        return session.worktree is not None and not Path(session.worktree).is_dir()
 
     def get_current_session(self) -> str | None:
         """The session that `current` names, if there is one: a default for people, never more than that."""
@@ -154,7 +179,16 @@ class SessionManager:
                 name = (read_small(path) or b"").decode("utf-8", "replace").strip()
         except (OSError, StorageError):
             return None  # huge, a folder, a pipe: whatever it is, it names no session
-        return name if name and _SAFE_ID.fullmatch(name) and ".." not in name and self.exists(name) else None
+        fits = name and _SAFE_ID.fullmatch(name) and ".." not in name and self.exists(name)
+        return name if fits and not is_origin_session(self._folder(name)) else None
+
+    def current_of_origin(self) -> str | None:
+        """What `current` says, if it names a session of the older orchestrator: to be said again by a rollback."""
+        try:
+            name = (read_small(self.paths.current_file()) or b"").decode("utf-8", "replace")
+        except StorageError:
+            return None
+        return name if is_origin_session(self._folder(name.strip() or "-")) else None
 
     def set_current_session(self, session_id: str) -> None:
         """Point `current` at a session that exists.
@@ -165,6 +199,8 @@ class SessionManager:
         if not self.exists(check_session_id(session_id)):
             raise NotFoundError(f"There is no session {session_id}. `orchestrator session list` shows them.")
         replace_file(self.paths.current_file(), session_id.encode() + b"\n")
+
+    _set_current_session = set_current_session  # as the first sketch of this class called it
 
     def _folder(self, session_id: str) -> Path:
         return self.paths.sessions_dir() / session_id

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -23,6 +23,7 @@ from orchestrator_mcp.errors import (
 from .files import refusals
 from .lines import Line, LineFile, encode_line, parse_object, read_lines
 from .locks import FolderLock
+from .parts import Extent, extent
 
 R = TypeVar("R", bound=BaseModel)
 Redact = Callable[[dict[str, Any]], dict[str, Any]]
@@ -32,10 +33,24 @@ _VOLATILE = {"id", "rev", "timestamp", "request_id", "session_id", "invocation_i
 
 @dataclass
 class Read(Generic[R]):
-    """What a stream holds: the newest revision of every record by file order, and lines nobody can read."""
+    """What a stream holds: the newest revision of every record by file order, and lines nobody can read.
+
+    `unread`: why some of several files were left out, as sentences.
+    """
 
     records: list[R] = field(default_factory=list)
     bad_lines: int = 0
+    unread: list[str] = field(default_factory=list)
+
+
+def joined(reads: Iterable[Read[R]]) -> Read[R]:
+    """What several files hold, taken as one."""
+    found: Read[R] = Read()
+    for one in reads:
+        found.records += one.records
+        found.bad_lines += one.bad_lines
+        found.unread += one.unread
+    return found
 
 
 class Flusher:
@@ -66,7 +81,7 @@ class Flusher:
             try:
                 file.sync()
             except UncertainWriteError as error:
-                if file.path.exists():  # else it was removed with its session since, and nothing is in doubt
+                if os.path.lexists(file.path):  # else it was removed with its session since, and nothing is in doubt
                     print(f"orchestrator-mcp: {error}", file=sys.stderr)  # noqa: T201
 
 
@@ -76,10 +91,10 @@ class _Seen:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._growing = threading.Lock()  # threads read before they hold the folder's lock
-        self._forget(None)
+        self._forget()
 
-    def _forget(self, inode: int | None) -> None:
-        self._inode = inode
+    def _forget(self) -> None:
+        self._inodes: tuple[str, ...] = ()
         self._offset = 0
         self._by_request: dict[str, int] = {}
         self._newest: dict[str, int] = {}
@@ -87,15 +102,14 @@ class _Seen:
     def grow(self) -> None:
         """Take in what was appended since; a file that was replaced is read again from its start."""
         with self._growing, refusals("looking at", self._path):
-            try:
-                info = os.stat(self._path, follow_symlinks=False)
-            except FileNotFoundError:
-                return
-            self._take_in(info)
+            there = extent(self._path)
+            if there is not None:
+                self._take_in(there)
 
-    def _take_in(self, info: os.stat_result) -> None:
-        if info.st_ino != self._inode or info.st_size < self._offset:
-            self._forget(info.st_ino)
+    def _take_in(self, there: Extent) -> None:
+        if not there.continues(self._inodes) or there.size < self._offset:
+            self._forget()
+        self._inodes = there.inodes
         for line in read_lines(self._path, self._offset):
             self._note(line.offset, parse_object(line.data) or {})
             self._offset = line.offset + len(line.data) + 1
@@ -135,10 +149,20 @@ class Stream(Generic[R]):
         lock: its folder's lock.
         redact: takes secrets out of a record's fields before anything is written.
         durable: sync before acknowledging, instead of within a second.
+        room: told how many bytes a new record takes, raises if there is no room for it. What runs already can go on:
+            later versions of a record, and events of a workflow, are taken in any case.
     """
 
     def __init__(
-        self, model: type[R], path: Path, lock: FolderLock, redact: Redact, flusher: Flusher, *, durable: bool
+        self,
+        model: type[R],
+        path: Path,
+        lock: FolderLock,
+        redact: Redact,
+        flusher: Flusher,
+        *,
+        durable: bool,
+        room: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.model = model
         self.path = path
@@ -147,6 +171,7 @@ class Stream(Generic[R]):
         self._redact = redact
         self._flusher = flusher
         self._durable = durable
+        self._room = room
         self._seen = _Seen(path)
 
     def append(self, record: R) -> R:
@@ -155,9 +180,11 @@ class Stream(Generic[R]):
         Raises:
             StateConflictError: if that request id was used for something else.
             InvalidInputError: if the record is too large.
+            StorageFullError: if the store holds as much as it may.
         """
         value = self._fields(record)
         data = encode_line(value)
+        self._room(len(data))
         request = value.get("request_id")
         if request is None:
             self._file.append(data)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,11 @@ from orchestrator_mcp.records.failure import Failure
 pytestmark = pytest.mark.torn
 
 Figure = Callable[[str], None]
+
+
+@pytest.fixture(autouse=True)
+def _paths_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "_use_fd_functions", False)  # the recorder knows paths only
 
 
 @contextlib.contextmanager

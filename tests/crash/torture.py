@@ -28,6 +28,7 @@ from kits import KITS, NOW, Kit
 
 from orchestrator_mcp.records.failure import Failure
 from orchestrator_mcp.storage.lines import encode_line, parse_object, read_lines
+from orchestrator_mcp.storage.parts import extent
 
 WRITERS = 8
 STEPS = (
@@ -272,8 +273,8 @@ class Nursery:
             if not os.WIFSIGNALED(status):
                 raise SystemExit(f"writer {number} failed instead of being killed: {status}")
             self.died[STEPS[self.steps[number]]] += 1
-            log = self.folder / "log.jsonl"
-            if self.end and log.stat().st_size < self.end:
+            log = extent(self.folder / "log.jsonl")  # with what was rotated out of it
+            if self.end and (log is None or log.size < self.end):
                 self.shrank.append(f"log.jsonl shrank below {self.end}, which was acknowledged")
             if sum(self.died.values()) < self.kills:
                 self._start(number)

@@ -1,0 +1,76 @@
+"""Sessions and checkpoints as text for people."""
+
+from orchestrator_mcp.analysis.sanitize import sanitize
+from orchestrator_mcp.records.checkpoint import CheckpointList, CheckpointView
+from orchestrator_mcp.records.session import SessionList, SessionsCleaned, SessionsCompacted, SessionView
+
+from .layout import clean, day, facts, more, plural, shown, size, table
+
+
+@shown.register
+def _(result: SessionList) -> str:
+    away = f"\n{plural(result.archived, 'session')} in the archive." if result.archived else ""
+    if not result.sessions:
+        return (
+            f"No sessions of that kind.{away}"
+            if result.total or away
+            else "No sessions yet. The first write opens one."
+        )
+    header = ("", "session", "status", "last activity", "entries", "label and worktree")
+    return table(header, [_row(one) for one in result.sessions]) + more(len(result.sessions), result.total) + away
+
+
+def _row(one: SessionView) -> tuple[str, ...]:
+    where = one.worktree and f"[{one.worktree}{', which is gone' if one.worktree_gone else ''}]"
+    said = " ".join(text for text in (one.label, where) if text)
+    return (
+        "*" if one.current else "",
+        one.session_id,
+        one.status.value,
+        day(one.last_activity),
+        str(one.entries),
+        said,
+    )
+
+
+@shown.register
+def _(result: SessionView) -> str:
+    return facts(result)
+
+
+@shown.register
+def _(result: SessionsCleaned) -> str:
+    since = f"unused since {result.before:%Y-%m-%d}"
+    if not result.cleaned:
+        lines = [f"Nothing to clean up: no session {since} that may go."]
+    else:
+        verb = "Would move" if result.dry_run else "Moved"
+        lines = [f"{verb} {plural(len(result.cleaned), 'session')}, {since}, to the archive; reviews still count them."]
+        rows = [(one.session_id, one.status.value, day(one.last_activity), one.label or "") for one in result.cleaned]
+        lines.append(table(("session", "status", "last activity", "label"), rows))
+    return "\n".join([*lines, *(f"kept: {clean(one.session_id)}  {clean(one.why)}" for one in result.kept)])
+
+
+@shown.register
+def _(result: SessionsCompacted) -> str:
+    if not result.lines:
+        return "Nothing to compact: no record older than a day has a superseded version."
+    verb = "Would drop" if result.dry_run else "Dropped"
+    streams = plural(result.streams, "stream")
+    return f"{verb} {plural(result.lines, 'superseded line')} from {streams}, {size(result.bytes)}."
+
+
+@shown.register
+def _(result: CheckpointList) -> str:
+    if not result.checkpoints:
+        return "No checkpoints. `orchestrator checkpoint create` makes one."
+    rows = [
+        (one.checkpoint_id, day(one.timestamp), one.phase_id or "", one.message or "") for one in result.checkpoints
+    ]
+    return table(("checkpoint", "when", "phase", "message"), rows) + more(len(rows), result.total)
+
+
+@shown.register
+def _(result: CheckpointView) -> str:
+    before = f"\nBefore it: {', '.join(map(clean, result.chain))}" if result.chain else ""
+    return f"{sanitize(result.resume_prompt)}{before}"
