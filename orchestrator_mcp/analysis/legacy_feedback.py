@@ -1,20 +1,16 @@
 """Which of our records does a line of an old feedback file become? Four shapes are known; none is trusted."""
 
-import base64
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from math import isfinite
 from typing import Any, TypeVar
 
-from orchestrator_mcp.records.base import MAX_RECORD_BYTES, format_time, parse_time
+from orchestrator_mcp.records.base import parse_time
 from orchestrator_mcp.records.feedback import ProcessFeedback, ToolAnswers, ToolFeedback, ToolObservation
 from orchestrator_mcp.records.fields import Applicable, FeedbackMode, Helpful, ReviewsAnswer, YesNo
-from orchestrator_mcp.records.legacy import LegacyKind
 
 from .anonymize import NO_VERSION, anonymize_tool_feedback
+from .legacy_records import Context, Converted, common
 
 HASH_OF_UNKNOWN = "b0aaee280a5599b2"
 """What the old tool wrote for every workflow whose id it did not find."""
@@ -40,77 +36,53 @@ _TEXTS = (
 _LISTS = {"project_errors": ("project_errors", "errors_summary"), "confusing_items": ("confusing_items",),
           "custom_workflow_items": ("custom_workflow_items",)}  # fmt: skip
 _PARALLEL = ("parallel_agents_used", "multi_agents_used")
-_LONGEST_LINE = MAX_RECORD_BYTES // 2  # redaction may lengthen it
 
 
-@dataclass
-class Converted:
-    """Our records, and quarantine lines by the file that each goes beside."""
-
-    tool: list[ToolFeedback] = field(default_factory=list)
-    process: list[ProcessFeedback] = field(default_factory=list)
-    quarantined: dict[str, list[bytes]] = field(default_factory=dict)
+def add_tool_feedback(value: dict[str, Any], context: Context, into: Converted) -> None:
+    """An entry about the tool alone."""
+    if _TOOL_FIELDS & value.keys():
+        into.add(_tool(value, context))
 
 
-@dataclass(frozen=True)
-class Conversion:
-    """What the new records need beside the old lines."""
+def add_process_feedback(value: dict[str, Any], context: Context, into: Converted) -> None:
+    """An entry about the project alone."""
+    into.add(_process(value, context))
 
-    session_id: str
-    now: datetime
-    new_id: Callable[[], str]
-    key: bytes
 
-    def convert(self, kind: LegacyKind, becomes: str, data: bytes, into: Converted) -> None:
-        """Turn one whole old file into records; what is no entry at all goes to quarantine, byte for byte."""
-        for offset, line in _lines(data):
-            try:
-                value = _entry(line)
-                if kind is not LegacyKind.PROCESS_FEEDBACK and _TOOL_FIELDS & value.keys():
-                    into.tool.append(self._tool(value))
-                if kind is not LegacyKind.TOOL_FEEDBACK:
-                    into.process.append(self._process(value))
-            except (ValueError, TypeError, RecursionError, OverflowError):
-                into.quarantined.setdefault(becomes, []).append(self.quarantine(offset, line))
+def add_feedback(value: dict[str, Any], context: Context, into: Converted) -> None:
+    """An entry of the oldest file, which mixed both."""
+    add_tool_feedback(value, context, into)
+    add_process_feedback(value, context, into)
 
-    def quarantine(self, offset: int, line: bytes) -> bytes:
-        """A quarantine line, which keeps every byte of what could not be taken over."""
-        note = {"at": format_time(self.now), "offset": offset, "bytes_b64": base64.b64encode(line).decode("ascii")}
-        return json.dumps(note, separators=(",", ":")).encode() + b"\n"
 
-    def _tool(self, value: dict[str, Any]) -> ToolFeedback:
-        """Old entries promised anonymity by key names alone, so each goes through the closed schema again."""
-        seen = ToolObservation(
-            id=self.new_id(),
-            timestamp=value["timestamp"],
-            workflow_id=_workflow(value),
-            orchestrator_version=_text(value.get("orchestrator_version")) or NO_VERSION,
-            repo_type=_text(value.get("repo_type")) or "unknown",
-            duration_seconds=_seconds(value.get("duration_seconds")),
-            phases=_phases(value.get("phases")),
-            phase0_guidance_used=_flag(value.get("phase0_guidance_used")),
-            reviews_worked=_flag(value.get("reviews_worked")),
-            orchestrator_errors=_texts(value.get("orchestrator_errors")),
-            items_skipped=_texts(value.get("items_skipped")),
-            items_skipped_pct=_fraction(value.get("items_skipped_pct")),
-            confusing_items=_texts(value.get("confusing_items")),
-            mode=_mode(value),
-            answers=_answers(value.get("answers")),
-        )
-        return anonymize_tool_feedback(seen, self.key)
+def _tool(value: dict[str, Any], context: Context) -> ToolFeedback:
+    """Old entries promised anonymity by key names alone, so each goes through the closed schema again."""
+    seen = ToolObservation(
+        id=context.new_id(),
+        timestamp=parse_time(value["timestamp"]),
+        workflow_id=_workflow(value),
+        orchestrator_version=_text(value.get("orchestrator_version")) or NO_VERSION,
+        repo_type=_text(value.get("repo_type")) or "unknown",
+        duration_seconds=_seconds(value.get("duration_seconds")),
+        phases=_phases(value.get("phases")),
+        phase0_guidance_used=_flag(value.get("phase0_guidance_used")),
+        reviews_worked=_flag(value.get("reviews_worked")),
+        orchestrator_errors=_texts(value.get("orchestrator_errors")),
+        items_skipped=_texts(value.get("items_skipped")),
+        items_skipped_pct=_fraction(value.get("items_skipped_pct")),
+        confusing_items=_texts(value.get("confusing_items")),
+        mode=_mode(value),
+        answers=_answers(value.get("answers")),
+    )
+    return anonymize_tool_feedback(seen, context.key)
 
-    def _process(self, value: dict[str, Any]) -> ProcessFeedback:
-        used = {"timestamp", "mode"}
-        known = _known(value, used)
-        kept = {_free_name(name): part for name, part in value.items() if name not in used}
-        json.dumps(kept, allow_nan=False)
-        own = {
-            "id": self.new_id(),
-            "timestamp": value["timestamp"],
-            "session_id": self.session_id,
-            "mode": _mode(value),
-        }
-        return ProcessFeedback.model_validate(kept | known | own)
+
+def _process(value: dict[str, Any], context: Context) -> ProcessFeedback:
+    used = {"timestamp", "mode"}
+    known = _known(value, used)
+    kept = {_free_name(name): part for name, part in value.items() if name not in used}
+    json.dumps(kept, allow_nan=False)
+    return ProcessFeedback.model_validate(kept | known | common(value, context) | {"mode": _mode(value)})
 
 
 def _known(value: dict[str, Any], used: set[str]) -> dict[str, Any]:
@@ -136,29 +108,6 @@ def _known(value: dict[str, Any], used: set[str]) -> dict[str, Any]:
 def _free_name(name: str) -> str:
     """A field that we do not know keeps its name, unless that means something else in our records."""
     return f"legacy_{name}" if name in ProcessFeedback.model_fields else name
-
-
-def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Every line, the last also where its newline is missing."""
-    offset = 0
-    for line in data.split(b"\n"):
-        if line.strip():
-            yield offset, line
-        offset += len(line) + 1
-
-
-def _entry(line: bytes) -> dict[str, Any]:
-    """An old entry: an object with a time.
-
-    Raises:
-        ValueError: (or TypeError) if it is none.
-    """
-    if len(line) > _LONGEST_LINE:
-        raise ValueError("too long for a record")
-    value = json.loads(line)
-    if not isinstance(value, dict):
-        raise TypeError("not an object")
-    return value | {"timestamp": parse_time(value.get("timestamp"))}
 
 
 def _workflow(value: dict[str, Any]) -> str | None:

@@ -1,40 +1,128 @@
-"""What becomes of what was found? The plan, its obstacles, and which of our own states it meets."""
+"""What becomes of what was found? Where each file goes, the plan, and its obstacles."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
-from orchestrator_mcp.records.legacy import LegacyKind
-from orchestrator_mcp.records.migration import Action, EntryKind, LegacyEntry, MigrationResult, PlannedFile, Survey
-
-REWRITTEN = frozenset({LegacyKind.FEEDBACK, LegacyKind.TOOL_FEEDBACK, LegacyKind.PROCESS_FEEDBACK})
-"""Read and written anew, as our own records; all else is copied byte for byte."""
+from orchestrator_mcp.records.legacy import OF_THE_STORE, LegacyKind
+from orchestrator_mcp.records.migration import (
+    Action,
+    Choices,
+    EntryKind,
+    LegacyEntry,
+    MigrationResult,
+    Original,
+    PlannedFile,
+    Survey,
+)
 
 MARGIN = 1 << 20
 """Bytes that must stay free beyond what is copied."""
 
-_BOOKKEEPING = "_"
+OWN = "meta.json"
+MAIN = ""
+CONTAINED = ".orchestrator"
+
+_IN_SESSION = {
+    "state.json": LegacyKind.STATE,
+    "log.jsonl": LegacyKind.LOG,
+    "checkpoints": LegacyKind.CHECKPOINTS,
+    "feedback/tool.jsonl": LegacyKind.TOOL_FEEDBACK,
+    "feedback/process.jsonl": LegacyKind.PROCESS_FEEDBACK,
+}
 
 
-def plan(survey: Survey, folder: str, free: int) -> MigrationResult:
-    """What a migration would do, with `folder` as the new session's."""
+@dataclass(frozen=True)
+class Part:
+    """One file or folder of what was found. `to`: where it goes, within its session or the store; None: nowhere else.
+
+    `skip`: how many of its first bytes were taken before.
+    """
+
+    entry: LegacyEntry
+    original: Original
+    kind: LegacyKind
+    to: str | None
+    skip: int = 0
+
+
+def parts(entry: LegacyEntry, without: Container[str] = ()) -> Iterator[Part]:
+    """What becomes of all that lies beneath one legacy name; `without`: paths that go nowhere but into the backup."""
+    for one in entry.originals:
+        kind, to = _destination(entry, one.path[len(entry.name) :].lstrip("/"))
+        skip = entry.taken.get(one.path, 0)
+        nothing_new = one.sha256 is not None and skip == one.size and skip > 0
+        yield Part(entry, one, kind, None if nothing_new or one.path in without else to, skip)
+
+
+def _destination(entry: LegacyEntry, inside: str) -> tuple[LegacyKind, str | None]:
+    if entry.kind is LegacyKind.SESSION:
+        top = inside.partition("/")[0]
+        kind = _IN_SESSION.get(top) or _IN_SESSION.get(inside)
+        return kind or entry.kind, inside if kind else None
+    if entry.kind is LegacyKind.FEEDBACK_FOLDER:
+        kind = _IN_SESSION.get(f"feedback/{inside}")
+        return kind or entry.kind, f"feedback/{inside}" if kind else None
+    return entry.kind, f"{entry.becomes}/{inside}".rstrip("/")
+
+
+def group_of(entry: LegacyEntry) -> str | None:
+    """Which session an entry belongs to: that of the work tree's own files, or another's; None: to no session."""
+    if entry.kind in OF_THE_STORE:
+        return None
+    if entry.kind is LegacyKind.SESSION:
+        return entry.name
+    return CONTAINED if entry.name.startswith(f"{CONTAINED}/") else MAIN
+
+
+def groups(entries: Iterable[LegacyEntry]) -> list[str]:
+    """The sessions that are made, at least one: its arrival is what commits a migration."""
+    found = dict.fromkeys(group for entry in entries if (group := group_of(entry)) is not None)
+    return list(found) or [MAIN]
+
+
+def is_wanted(name: str, choices: Choices) -> bool:
+    """Whether a person's patterns let a legacy name through."""
+    included = not choices.include or any(fnmatchcase(name, pattern) for pattern in choices.include)
+    return included and not any(fnmatchcase(name, pattern) for pattern in choices.exclude)
+
+
+def plan(survey: Survey, planned: list[PlannedFile], free: int, *, stays: bool = False) -> MigrationResult:
+    """What a migration, or an import, would do."""
     return MigrationResult(
         action=Action.PLAN if survey.entries else Action.NOTHING_TO_DO,
-        files=list(planned_files(survey.entries, folder)),
+        notice=_notice(survey, stays=stays),
+        files=planned,
         left_alone=survey.left_alone,
         bytes=total(survey),
         free_bytes=free,
-        next_step=_next_step(survey, free),
+        next_step=_next_step(survey, free, stays=stays),
         legacy_detected=bool(survey.entries),
     )
 
 
-def planned_files(entries: Iterable[LegacyEntry], folder: str) -> Iterator[PlannedFile]:
-    """Every file, with the place its content will have."""
+def planned_files(
+    entries: Iterable[LegacyEntry], folders: Mapping[str, str], backup: str, settled: Mapping[str, str]
+) -> list[PlannedFile]:
+    """Every file, with the place its content will have.
+
+    Args:
+        entries: what was found.
+        folders: each session's, by its group.
+        backup: where originals are kept.
+        settled: the states that go into no new session, and where they go instead, if anywhere.
+    """
+    found = []
     for entry in entries:
-        for one in entry.originals:
+        group = group_of(entry)
+        folder = CONTAINED if group is None else folders[group]
+        for part in parts(entry, settled):
+            one = part.original
             if one.kind is EntryKind.FILE and one.sha256:
-                to = f"{folder}/{entry.becomes}{one.path[len(entry.name) :]}"
-                yield PlannedFile(from_=one.path, to=to, bytes=one.size, sha256=one.sha256)
+                kept = "" if entry.stays else f"{backup}/originals/{one.path}"
+                to = settled.get(one.path) or (kept if part.to is None else f"{folder}/{part.to}")
+                found.append(PlannedFile(from_=one.path, to=to, bytes=one.size, sha256=one.sha256))
+    return found
 
 
 def total(survey: Survey) -> int:
@@ -52,32 +140,24 @@ def refusal(survey: Survey, free: int, copies: int) -> str | None:
     return None
 
 
-def state_conflicts(old: dict[str, Any], ours: Iterable[tuple[str, dict[str, Any]]]) -> list[str]:
-    """Sessions of ours with another state of the same workflow."""
-    workflow = workflow_of(old)
-    return [
-        f"Workflow {workflow} already has a different state in session {session}. Both are kept: that one stays in "
-        "use, and the old one gets a session of its own."
-        for session, state in ours
-        if workflow and workflow_of(state) == workflow and _content(state) != _content(old)
-    ]
+def _notice(survey: Survey, *, stays: bool) -> str:
+    if not survey.entries or stays:
+        return ""
+    count = len(survey.entries)
+    return (
+        f"Old: {count} {'file or folder' if count == 1 else 'files and folders'} of an older orchestrator in the "
+        "project. New: everything in .orchestrator/, ignored by one line, moved by copying one folder."
+    )
 
 
-def workflow_of(state: dict[str, Any]) -> str | None:
-    """The workflow's id, under either of the names it has had."""
-    name = state.get("workflow_id") or state.get("id")
-    return name if isinstance(name, str) else None
-
-
-def _content(state: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in state.items() if not name.startswith(_BOOKKEEPING)}
-
-
-def _next_step(survey: Survey, free: int) -> str:
+def _next_step(survey: Survey, free: int, *, stays: bool) -> str:
     if not survey.entries:
-        return "There is nothing to migrate." if not survey.refusals else " ".join(survey.refusals)
+        nothing = "There is nothing to import that is not here already." if stays else "There is nothing to migrate."
+        return nothing if not survey.refusals else " ".join(survey.refusals)
     if (problem := refusal(survey, free, 1)) is not None:
         return problem
+    if stays:
+        return "To do this, leave out --dry-run. Nothing is changed where it comes from."
     return (
         "To do this, call migrate_state with dry_run=false (or `orchestrator migrate`). The originals move into "
         ".orchestrator/migration_backup/; `orchestrator migrate --rollback` brings them back."

@@ -21,12 +21,20 @@ def stash(manifest: Manifest, work: Path, backup: Path) -> list[str]:
     kept = backup / ORIGINALS
     make_folder(kept)
     sync_folder(backup)
-    return [problem for name in manifest.names() if (problem := _stash_one(work, manifest.part(name), kept))]
+    problems = [problem for name in manifest.names() if (problem := _stash_one(work, manifest.part(name), kept))]
+    _settle_around(work, manifest)
+    return problems
 
 
 def restore(manifest: Manifest, work: Path, backup: Path) -> list[str]:
     """Move every original back. Whatever stands at its place is put aside in the backup, and named."""
-    return [moved for name in manifest.names() if (moved := _restore_one(work, manifest.part(name), backup))]
+    for folder in manifest.around:
+        if not os.path.lexists(work / folder.path):  # version control keeps no empty folders
+            make_folder(work / folder.path)
+            os.chmod(work / folder.path, folder.mode)
+    moved = [aside for name in manifest.names() if (aside := _restore_one(work, manifest.part(name), backup))]
+    _settle_around(work, manifest)
+    return moved
 
 
 def is_intact(root: Path, part: list[Original]) -> bool:
@@ -52,14 +60,14 @@ def remove_tree(path: Path) -> None:
     path.rmdir()
 
 
-def copy_file(source: Path, target: Path, original: Original, mode: int) -> bool:
-    """Copy and sync one file with its time; False if it is not, or no more, what `original` says."""
+def copy_file(source: Path, target: Path, original: Original, mode: int, skip: int = 0) -> bool:
+    """Copy and sync one file with its time, less its first bytes; False if it is no more what `original` says."""
     with os.fdopen(open_plain(source, os.O_RDONLY), "rb") as file, refusals("copying to", target):
         fd = open_plain(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            digest, offset = hashlib.sha256(), 0
+            digest, offset = hashlib.sha256(), -skip
             while data := file.read(CHUNK):
-                write_all(fd, data, offset)
+                write_all(fd, data[max(0, -offset) :], max(0, offset))
                 digest.update(data)
                 offset += len(data)
             os.chmod(fd if os.chmod in os.supports_fd else target, mode)
@@ -79,7 +87,7 @@ def _stash_one(work: Path, part: list[Original], kept: Path) -> str | None:
     if os.path.lexists(kept / name):
         if os.path.lexists(work / name) and _is_remainder(work, part):
             remove_tree(work / name)  # it was copied here from another file system, and its removal was cut short
-            sync_folder(work)
+            sync_folder((work / name).parent)
     elif not os.path.lexists(work / name):
         return f"{name} was gone before it could be moved into the backup; the session has its content."
     elif not is_intact(work, part):
@@ -88,7 +96,8 @@ def _stash_one(work: Path, part: list[Original], kept: Path) -> str | None:
             "End the tool that writes it and migrate once more: that makes a second session."
         )
     else:
-        _move(work / name, kept / name, part, kept / f".{name}.part")
+        make_folder((kept / name).parent)
+        _move(work / name, kept / name, part, kept / f".{name.replace('/', '~')}.part")
     _settle(kept, part)
     if is_intact(kept, part):
         return None
@@ -100,9 +109,10 @@ def _restore_one(work: Path, part: list[Original], backup: Path) -> str | None:
     if os.path.lexists(kept / name):
         if os.path.lexists(work / name) and is_intact(work, part):
             remove_tree(kept / name)  # it was copied back to another file system before
-            sync_folder(kept)
+            sync_folder((kept / name).parent)
         else:
             aside = _put_aside(work / name, backup / DISPLACED)
+            make_folder((work / name).parent)
             whole = part if is_intact(kept, part) else look(kept, name)
             _move(kept / name, work / name, whole, work / f"{name}.{backup.name}.part")
     if is_intact(work, part):
@@ -176,6 +186,15 @@ def _settle_folders(top: Path, part: list[Original]) -> None:
         if stat.S_IMODE(info.st_mode) != one.mode:
             os.chmod(path, one.mode)
         sync_folder(path)
+
+
+def _settle_around(work: Path, manifest: Manifest) -> None:
+    """Give the folders that hold originals the time back that moving cost them."""
+    for folder in reversed(manifest.around):
+        path = work / folder.path
+        if path.is_dir() and not path.is_symlink():
+            os.utime(path, ns=(folder.mtime_ns, folder.mtime_ns))
+            sync_folder(path)
 
 
 def _is_remainder(work: Path, part: list[Original]) -> bool:

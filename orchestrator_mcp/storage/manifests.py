@@ -11,23 +11,29 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from orchestrator_mcp.errors import MigrationError
 from orchestrator_mcp.records.base import ID_PATTERN
-from orchestrator_mcp.records.legacy import LEGACY_FILES
-from orchestrator_mcp.records.migration import EntryKind, Manifest, Original
+from orchestrator_mcp.records.legacy import LEGACY_FILES, OF_THE_STORE
+from orchestrator_mcp.records.migration import Manifest, Original, Placement
 
-from .files import read_small, refusals, replace_file, sync_folder
+from .files import is_folder, read_small, refusals, replace_file, sync_folder
 from .paths import OrchestratorPaths
 
 PENDING, DONE, UNDOING, UNDONE = "pending.json", "manifest.json", "rollback.json", "rolled_back.json"
 
+PREPARED, REPLACED = "prepared", "replaced"
+"""Folders of a backup: what is put in place after the commit, and copies of what stood there."""
+
 _STAGE = "migration-"
-_LEGACY_NAMES = {row.name for row in LEGACY_FILES}
-_LARGEST_MANIFEST = 64 << 20
+_OF_THE_STORE = {row.becomes for row in LEGACY_FILES if row.kind in OF_THE_STORE}
+_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,70}"
+_STATE = re.compile(f"sessions/{_NAME}/(state|workflows/{_NAME})[.]json")
+LARGEST_MANIFEST = 64 << 20
 
 
 def completed(paths: OrchestratorPaths) -> list[Manifest]:
@@ -46,9 +52,9 @@ def work_of(paths: OrchestratorPaths, manifest: Manifest) -> Path:
 
 
 def is_unfinished(backup: Path) -> bool:
-    """Whether something is still to be done here; with nothing in it, that is to remove it."""
+    """Whether something is still to be done here; with nothing decided yet, that is to remove it."""
     names = set(os.listdir(backup))
-    return not names or bool(names & {PENDING, UNDOING})
+    return names <= {PREPARED, REPLACED} or bool(names & {PENDING, UNDOING})
 
 
 def backup_of(paths: OrchestratorPaths, session_id: str) -> Path:
@@ -57,11 +63,14 @@ def backup_of(paths: OrchestratorPaths, session_id: str) -> Path:
 
 
 def backups(paths: OrchestratorPaths) -> Iterator[Path]:
-    """Every migration's folder, oldest first."""
-    with contextlib.suppress(FileNotFoundError):
-        for entry in sorted(os.scandir(paths.backup_dir()), key=lambda entry: entry.name):
-            if re.match(ID_PATTERN, entry.name) and entry.is_dir(follow_symlinks=False):
-                yield Path(entry.path)
+    """Every migration's folder, oldest first.
+
+    Raises:
+        StorageError: if the operating system refuses.
+    """
+    for path in _listed(paths.backup_dir()):
+        if re.match(ID_PATTERN, path.name) and is_folder(path):
+            yield path
 
 
 def stage_of(paths: OrchestratorPaths, session_id: str) -> Path:
@@ -70,9 +79,17 @@ def stage_of(paths: OrchestratorPaths, session_id: str) -> Path:
 
 
 def stages(paths: OrchestratorPaths) -> Iterator[Path]:
-    """What was being built; whoever holds the store lock knows that nobody builds it any more."""
-    with contextlib.suppress(FileNotFoundError):
-        yield from (path for path in sorted(paths.tmp_dir().iterdir()) if path.name.startswith(_STAGE))
+    """What was being built; whoever holds the store lock knows that nobody builds it any more.
+
+    Raises:
+        StorageError: if the operating system refuses.
+    """
+    return (path for path in _listed(paths.tmp_dir()) if path.name.startswith(_STAGE))
+
+
+def _listed(folder: Path) -> list[Path]:
+    with refusals("listing", folder):
+        return sorted(folder.iterdir()) if is_folder(folder) else []
 
 
 def read_manifest(paths: OrchestratorPaths, path: Path) -> Manifest:
@@ -82,23 +99,44 @@ def read_manifest(paths: OrchestratorPaths, path: Path) -> Manifest:
         MigrationError: if it cannot be read, or asks for more than to move legacy files of this work tree.
     """
     try:
-        manifest = Manifest.model_validate_json(read_small(path, _LARGEST_MANIFEST) or b"")
+        manifest = Manifest.model_validate_json(read_small(path, LARGEST_MANIFEST) or b"")
     except ValidationError as error:
         raise MigrationError(
             f"{path} cannot be read, so nothing was moved. Compare it with a copy of yours."
         ) from error
     at_home = work_of(paths, manifest) == paths.work_root and manifest.session_id == path.parent.name
-    if not at_home or not all(map(_is_legacy, manifest.originals)):
+    if not at_home or not _is_ours(manifest):
         raise MigrationError(f"{path} was not written for this work tree, so nothing in it is followed. Remove it.")
     return manifest
 
 
-def _is_legacy(original: Original) -> bool:
-    """Whether this is one of the legacy names or lies beneath one, with nothing that can be run."""
-    parts = original.path.split("/")
-    safe = all(part not in {"", ".", ".."} and "\\" not in part for part in parts)
-    harmless = original.kind is EntryKind.FOLDER or not original.mode & 0o111
-    return safe and parts[0] in _LEGACY_NAMES and harmless
+def _is_ours(manifest: Manifest) -> bool:
+    """Whether a manifest asks for nothing but what a migration of ours does."""
+    tops = manifest.names()
+    return (
+        (manifest.current is None or manifest.current in manifest.sessions())
+        and all(map(_is_legacy, tops))
+        and all(_is_harmless(one) for one in (*manifest.originals, *manifest.around))
+        and all(any(top.startswith(f"{one.path}/") for top in tops) for one in manifest.around)
+        and all(map(_is_ours_to_place, manifest.placements))
+    )
+
+
+def _is_legacy(name: str) -> bool:
+    """Whether this is one of the legacy names."""
+    return any(name.count("/") == row.name.count("/") and fnmatchcase(name, row.name) for row in LEGACY_FILES)
+
+
+def _is_harmless(original: Original) -> bool:
+    """Whether a path leads nowhere else."""
+    return all(part not in {"", ".", ".."} and "\\" not in part for part in original.path.split("/"))
+
+
+def _is_ours_to_place(one: Placement) -> bool:
+    parts = one.to.split("/")
+    if one.sha256 is None:
+        return len(parts) == 2 and parts[0] == "sessions" and bool(re.match(ID_PATTERN, parts[1]))  # noqa: PLR2004
+    return one.to in _OF_THE_STORE or bool(_STATE.fullmatch(one.to) and ".." not in one.to)
 
 
 def mark(paths: OrchestratorPaths, finishing: Path | None = None) -> None:

@@ -3,10 +3,11 @@
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator_mcp.errors import MigrationError, OrchestratorError, WorkspaceBusyError
-from orchestrator_mcp.records.migration import EntryKind, LegacyEntry, Manifest, Original
+from orchestrator_mcp.records.migration import EntryKind, Manifest, Original, Placement
 
 from .arrival import arrive
 from .backup import ORIGINALS, copy_file, remove_tree, stash
@@ -15,6 +16,8 @@ from .locks import FolderLock, Locks
 from .manifests import (
     DONE,
     PENDING,
+    PREPARED,
+    REPLACED,
     UNDOING,
     backup_of,
     backups,
@@ -27,36 +30,64 @@ from .manifests import (
     work_of,
 )
 from .paths import OrchestratorPaths
+from .placements import folders, place
 from .rollback import undo
 from .sessions import SessionManager
+from .survey import hash_file, look
 
 
-def build(
-    paths: OrchestratorPaths, session_id: str, entries: Sequence[LegacyEntry], written: Mapping[str, bytes]
-) -> dict[str, str]:
-    """Build a session aside: copies of `entries`, byte for byte, and what was `written` for it.
+@dataclass(frozen=True)
+class Copy:
+    """One file or folder to copy, byte for byte but for the first `skip`; `to` is relative to what is built."""
+
+    root: Path
+    original: Original
+    to: str
+    skip: int = 0
+
+
+def build(folder: Path, copies: Sequence[Copy], written: Mapping[str, bytes]) -> dict[str, str]:
+    """Build something aside, such as a session: of copies, and of what was `written` for it.
 
     Returns:
-        The hash of every file of the session.
+        The hash of every file.
 
     Raises:
         MigrationError: if an original changes meanwhile; then nothing was moved.
     """
-    stage = stage_of(paths, session_id)
-    make_folder(stage)
+    make_folder(folder)
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in written.items()}
-    for entry in entries:
-        pairs = [(one, entry.becomes + one.path[len(entry.name) :]) for one in entry.originals]
-        for one, name in pairs:
-            _copy(paths.work_root, one, stage / name)
-        for one, name in reversed(pairs):
-            if one.kind is EntryKind.FOLDER:
-                os.utime(stage / name, ns=(one.mtime_ns, one.mtime_ns))
-        hashes |= {name: one.sha256 for one, name in pairs if one.sha256}
+    for one in copies:
+        _copy(one, folder / one.to)
+        if one.original.sha256:
+            hashes[one.to] = hash_file(folder / one.to)[1] if one.skip else one.original.sha256
+    for one in reversed(copies):
+        if one.original.kind is EntryKind.FOLDER:
+            os.utime(folder / one.to, ns=(one.original.mtime_ns, one.original.mtime_ns))
     for name, data in written.items():
-        make_folder((stage / name).parent)
-        write_new(stage / name, data)
+        make_folder((folder / name).parent)
+        write_new(folder / name, data)
     return hashes
+
+
+def prepare(paths: OrchestratorPaths, session_id: str, to: str, data: bytes) -> Placement:
+    """Have a file of the store replaced after the commit, and keep a copy of what stands there now."""
+    backup, target = backup_of(paths, session_id), paths.orchestrator_dir / to
+    make_folder((backup / PREPARED / to).parent)
+    write_new(backup / PREPARED / to, data)
+    replaces = None
+    if os.path.lexists(target):
+        original = look(paths.orchestrator_dir, to)[0]
+        replaces = original.sha256
+        make_folder((backup / REPLACED / to).parent)
+        if not copy_file(target, backup / REPLACED / to, original, original.mode):
+            raise MigrationError(f"{to} was written meanwhile. Nothing was moved; try again.")
+    return Placement(to=to, sha256=hashlib.sha256(data).hexdigest(), replaces=replaces)
+
+
+def prepared_session(paths: OrchestratorPaths, first: str, session_id: str) -> Path:
+    """Where a session is built that arrives after the first."""
+    return backup_of(paths, first) / PREPARED / "sessions" / session_id
 
 
 def commit(paths: OrchestratorPaths, manifest: Manifest) -> None:
@@ -64,6 +95,8 @@ def commit(paths: OrchestratorPaths, manifest: Manifest) -> None:
     backup = backup_of(paths, manifest.session_id)
     make_folder(backup)
     make_folder(paths.sessions_dir())
+    for inside, _, _ in os.walk(backup, topdown=False):
+        sync_folder(Path(inside))
     write_new(backup / PENDING, manifest.model_dump_json(indent=1).encode() + b"\n")
     for folder in (backup, backup.parent, paths.orchestrator_dir, paths.base_dir):
         sync_folder(folder)
@@ -71,12 +104,12 @@ def commit(paths: OrchestratorPaths, manifest: Manifest) -> None:
 
 
 def complete(paths: OrchestratorPaths, manifest: Manifest) -> list[str]:
-    """After the commit: move the originals into the backup, and mark the migration done. Can be repeated at will."""
+    """After the commit: all else in its place, the originals into the backup, the mark. Can be repeated at will."""
     backup = backup_of(paths, manifest.session_id)
-    problems = stash(manifest, work_of(paths, manifest), backup)
+    problems = place(paths, manifest, backup) + stash(manifest, work_of(paths, manifest), backup)
     sessions = SessionManager(paths)
-    if manifest.becomes_current and sessions.get_current_session() is None and sessions.exists(manifest.session_id):
-        sessions.set_current_session(manifest.session_id)
+    if manifest.current and sessions.get_current_session() is None and sessions.exists(manifest.current):
+        sessions.set_current_session(manifest.current)
     mark(paths, finishing=backup)
     rename(backup / PENDING, backup / DONE)
     return problems
@@ -93,10 +126,10 @@ def recover(paths: OrchestratorPaths, locks: Locks) -> list[str]:
     Returns:
         Warnings. None if nothing was found, or if another process is at it.
     """
-    if not unfinished(paths):
-        return []
     lock = FolderLock(paths.lock_file(), deadline=0.0)
     try:
+        if not unfinished(paths):
+            return []
         with lock.held(), refusals("finishing a migration in", paths.orchestrator_dir):
             return recover_locked(paths, locks)[1]
     except WorkspaceBusyError:
@@ -129,13 +162,14 @@ def recover_locked(paths: OrchestratorPaths, locks: Locks) -> tuple[list[Manifes
     return finished, warnings
 
 
-def _copy(work: Path, one: Original, target: Path) -> None:
+def _copy(one: Copy, target: Path) -> None:
+    original = one.original
     make_folder(target.parent)
-    if one.kind is EntryKind.FOLDER:
+    if original.kind is EntryKind.FOLDER:
         make_folder(target)
-    elif not copy_file(work / one.path, target, one, one.mode & 0o777 | FILE_MODE):
+    elif not copy_file(one.root / original.path, target, original, original.mode & 0o777 | FILE_MODE, one.skip):
         raise MigrationError(
-            f"{one.path} was written while it was copied. Nothing was moved. End what writes it; try again."
+            f"{original.path} was written while it was copied. Nothing was moved. End what writes it; try again."
         )
 
 
@@ -146,7 +180,10 @@ def _durable(paths: OrchestratorPaths, backup: Path, name: str) -> Manifest:
     """
     manifest = read_manifest(paths, backup / name)
     ours = (paths.base_dir, paths.orchestrator_dir, paths.sessions_dir(), paths.tmp_dir(), backup.parent, backup)
-    for folder in (*ours, backup / ORIGINALS, work_of(paths, manifest)):
+    tops = (work_of(paths, manifest), backup / ORIGINALS)
+    holding = [folder for top in tops for name in manifest.names() for folder in reversed((top / name).parents)]
+    holding = [folder for folder in holding if any(folder.is_relative_to(top) for top in tops)]
+    for folder in dict.fromkeys((*ours, *holding, *folders(paths, manifest, backup))):
         if folder.is_dir():
             sync_folder(folder)
     return manifest

@@ -1,29 +1,35 @@
 """Rollback on disk: every original back as it was, the session taken away, nothing written since lost."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator_mcp.records.migration import Manifest
 
+from .archive import archived
 from .backup import DISPLACED, ORIGINALS, is_intact, remove_tree, restore
-from .files import make_folder, read_small, refusals, sync_folder
+from .files import make_folder, read_small, refusals, replace_file, sync_folder
 from .locks import Locks
 from .manifests import DONE, UNDOING, UNDONE, backup_of, mark, rename, stage_of, work_of
 from .paths import OrchestratorPaths
+from .placements import changed_since, unplace
 from .survey import hash_file
 
-RETIRED = "session"
+RETIRED = "sessions"
 
 _LOCK = "lock"
 
 
 def obstacles(paths: OrchestratorPaths, manifest: Manifest) -> list[str]:
     """What a rollback would set aside: sentences, none if it brings back exactly what was."""
-    work, kept = work_of(paths, manifest), backup_of(paths, manifest.session_id) / ORIGINALS
-    session = paths.for_session(manifest.session_id).session_dir()
+    backup = backup_of(paths, manifest.session_id)
+    work, kept = work_of(paths, manifest), backup / ORIGINALS
     found = []
-    if session.is_dir() and _written_since(session, manifest):
-        found.append(f"session {manifest.session_id} was written to since")
+    for session_id, files in manifest.sessions().items():
+        session = paths.for_session(session_id).session_dir()
+        if session.is_dir() and _written_since(session, files):
+            found.append(f"session {session_id} was written to since")
+    found += [f"{name} was changed since" for name in changed_since(paths, manifest, backup)]
     for name in manifest.names():
         if os.path.lexists(kept / name):
             if os.path.lexists(work / name):
@@ -43,11 +49,14 @@ def roll_back(paths: OrchestratorPaths, locks: Locks, manifest: Manifest) -> lis
 def undo(paths: OrchestratorPaths, locks: Locks, manifest: Manifest, backup: Path) -> list[str]:
     """What follows that rename, from wherever a crash left it."""
     warnings = restore(manifest, work_of(paths, manifest), backup)
-    _retire(paths, locks, manifest.session_id, backup)
-    retired = backup / RETIRED
-    written = retired.is_dir() and _written_since(retired, manifest)
-    if written:
-        warnings.append(f"The session had been written to since it was migrated. It is kept in {retired}.")
+    warnings += unplace(paths, manifest, backup, backup / DISPLACED)
+    written = False
+    for session_id, files in manifest.sessions().items():
+        retired = _retire(paths, locks, session_id, backup)
+        if retired.is_dir() and _written_since(retired, files):
+            warnings.append(f"The session had been written to since it was migrated. It is kept in {retired}.")
+            written = True
+    _point_back(paths, manifest)
     mark(paths)
     if written or (backup / DISPLACED).exists():
         rename(backup / UNDOING, backup / UNDONE)
@@ -56,20 +65,40 @@ def undo(paths: OrchestratorPaths, locks: Locks, manifest: Manifest, backup: Pat
     return warnings
 
 
-def _retire(paths: OrchestratorPaths, locks: Locks, session_id: str, backup: Path) -> None:
-    """Take the session away between two appends: whoever waits for its lock finds it gone, and loses nothing."""
-    session = paths.for_session(session_id).session_dir()
-    current = paths.current_file()
-    if not current.is_symlink() and (read_small(current) or b"").strip() == session_id.encode():
-        current.unlink()
-        sync_folder(current.parent)
+def _retire(paths: OrchestratorPaths, locks: Locks, session_id: str, backup: Path) -> Path:
+    """Take a session away between two appends: whoever waits for its lock finds it gone, and loses nothing."""
+    session, retired = _place_of(paths, session_id), backup / RETIRED / session_id
+    make_folder(retired.parent)
     if session.is_dir():
         lock = locks.of(session)
         with lock.held(), refusals("taking away", session):
-            os.rename(session, backup / RETIRED)
+            os.rename(session, retired)
         lock.close()
-    sync_folder(backup)
+    sync_folder(retired.parent)
     sync_folder(session.parent)
+    return retired
+
+
+def _point_back(paths: OrchestratorPaths, manifest: Manifest) -> None:
+    """Have `current` name what it named before, if it names what was taken away."""
+    current = paths.current_file()
+    if (
+        current.is_symlink()
+        or (read_small(current) or b"").decode("utf-8", "replace").strip() not in manifest.sessions()
+    ):
+        return
+    if manifest.current_was is not None:
+        replace_file(current, manifest.current_was.encode())
+    else:
+        current.unlink()
+        sync_folder(current.parent)
+
+
+def _place_of(paths: OrchestratorPaths, session_id: str) -> Path:
+    """Where the session lies; it may have been cleaned up since it was migrated."""
+    session = paths.for_session(session_id).session_dir()
+    kept = (folder for name, folder in archived(paths) if name == session_id)
+    return session if session.is_dir() else next(kept, session)
 
 
 def _sweep(paths: OrchestratorPaths, backup: Path) -> None:
@@ -81,12 +110,10 @@ def _sweep(paths: OrchestratorPaths, backup: Path) -> None:
     remove_tree(gone)
 
 
-def _written_since(session: Path, manifest: Manifest) -> bool:
+def _written_since(session: Path, files: Mapping[str, str]) -> bool:
     there = {
         path.relative_to(session).as_posix(): path
         for path in session.rglob("*")
         if path.name != _LOCK and (path.is_symlink() or not path.is_dir())
     }
-    return there.keys() != manifest.session_files.keys() or any(
-        hash_file(path)[1] != manifest.session_files[name] for name, path in there.items()
-    )
+    return there.keys() != files.keys() or any(hash_file(path)[1] != files[name] for name, path in there.items())

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from orchestrator_mcp.errors import OrchestratorError, UnsafePathError
@@ -12,34 +12,54 @@ from orchestrator_mcp.records.migration import EntryKind, LeftAlone, LegacyEntry
 
 from .files import open_plain, refusals
 from .legacy import FoundFile, LegacyFiles
+from .paths import DIRECTORY
 
 CHUNK = 1 << 20
 
 
-def survey(legacy: LegacyFiles) -> Survey:
-    """Look at everything with a legacy name; nothing is followed, opened for writing, or waited for."""
-    entries, refused = [], []
-    found = legacy.found()
-    for file in found:
-        if file.problem is None:
+def survey(legacy: LegacyFiles, wanted: Callable[[str], bool] = lambda _name: True, *, stays: bool = False) -> Survey:
+    """Look at everything with a legacy name; nothing is followed, opened for writing, or waited for.
+
+    Args:
+        legacy: where to look.
+        wanted: which legacy names.
+        stays: it is only copied, so it may be anybody's.
+    """
+    entries, refused, alone = [], [], []
+    for file in legacy.found():
+        why = file.problem or _unwanted(legacy, file, wanted)
+        if file.unsafe and wanted(file.name):
+            refused.append(_refusal(file.name, str(file.problem)))
+        if why is None:
             try:
-                entries.append(_entry(file))
+                entries.append(_entry(legacy, file, stays=stays))
             except OrchestratorError as error:
                 refused.append(str(error))
-        elif file.unsafe:
-            refused.append(_refusal(file.row.name, file.problem))
-    alone = [LeftAlone(path=file.row.name, why=file.problem) for file in found if file.problem]
+        else:
+            alone.append(LeftAlone(path=file.name, why=why))
     alone += [LeftAlone(path=name, why=why) for name, why in legacy.familiar()]
     return Survey(entries=entries, refusals=refused, left_alone=alone)
 
 
-def look(root: Path, name: str) -> list[Original]:
+def around(root: Path, names: Iterable[str]) -> list[Original]:
+    """The folders between a root and names beneath it, as they are; those of a store look after themselves."""
+    above = {"/".join(name.split("/")[:depth]) for name in names for depth in range(1, name.count("/") + 1)}
+    found = []
+    for path in sorted(above):
+        if path.split("/")[0] != DIRECTORY:
+            info = (root / path).lstat()
+            mode = stat.S_IMODE(info.st_mode)
+            found.append(Original(path=path, kind=EntryKind.FOLDER, mode=mode, mtime_ns=info.st_mtime_ns))
+    return found
+
+
+def look(root: Path, name: str, *, anyones: bool = False) -> list[Original]:
     """A file, or a folder with all beneath it, as manifest entries; parents before children, in a fixed order.
 
     Raises:
-        UnsafePathError: at anything that is not a plain file or folder of this user's.
+        UnsafePathError: at anything that is not a plain file or folder, or not this user's unless it may be `anyones`.
     """
-    return list(_walk(root, name))
+    return list(_walk(root, name, anyones=anyones))
 
 
 def free_bytes(folder: Path) -> int:
@@ -49,16 +69,41 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def _entry(file: FoundFile) -> LegacyEntry:
-    row = file.row
-    return LegacyEntry(kind=row.kind, name=row.name, becomes=row.becomes, originals=look(file.path.parent, row.name))
+def _unwanted(legacy: LegacyFiles, file: FoundFile, wanted: Callable[[str], bool]) -> str | None:
+    if not wanted(file.name):
+        return "it was left out on request"
+    if legacy.is_taken(file):
+        return "all that it holds was taken over before; it can be removed"
+    return None
 
 
-def _walk(root: Path, name: str) -> Iterator[Original]:
+def _entry(legacy: LegacyFiles, file: FoundFile, *, stays: bool) -> LegacyEntry:
+    if not stays and not os.access(file.path.parent, os.W_OK | os.X_OK):
+        raise UnsafePathError(_refusal(file.name, "its folder may not be changed"))
+    originals = look(legacy.root, file.name, anyones=stays)
+    starts = {one.path: _start(legacy, one) for one in originals if one.sha256}
+    return LegacyEntry(
+        kind=file.row.kind,
+        name=file.name,
+        becomes=file.row.becomes,
+        originals=originals,
+        taken={path: start for path, start in starts.items() if start},
+        root=str(legacy.root),
+        stays=stays,
+    )
+
+
+def _start(legacy: LegacyFiles, one: Original) -> int:
+    """How much was taken before: of a file of lines any number of them, of another one all or nothing."""
+    start = legacy.taken.start(legacy.root / one.path) if legacy.taken else 0
+    return start if one.path.endswith(".jsonl") or start == one.size else 0
+
+
+def _walk(root: Path, name: str, *, anyones: bool) -> Iterator[Original]:
     path = root / name
     with refusals("looking at", path):
         info = path.lstat()
-    problem = _problem(name, info)
+    problem = _problem(name, info) or (None if anyones else _strangers(info))
     if problem:
         raise UnsafePathError(_refusal(name, problem))
     mode = stat.S_IMODE(info.st_mode)
@@ -70,7 +115,7 @@ def _walk(root: Path, name: str) -> Iterator[Original]:
     with refusals("looking at", path):
         inside = sorted(os.listdir(path))
     for child in inside:
-        yield from _walk(root, f"{name}/{child}")
+        yield from _walk(root, f"{name}/{child}", anyones=anyones)
 
 
 def _problem(name: str, info: os.stat_result) -> str | None:
@@ -81,16 +126,20 @@ def _problem(name: str, info: os.stat_result) -> str | None:
         return "it is not a plain file"
     if stat.S_ISREG(info.st_mode) and info.st_nlink > 1:
         return "it has a second name (a hard link)"
-    if hasattr(os, "geteuid") and info.st_uid != os.geteuid():
-        return f"it belongs to another user (uid {info.st_uid})"
     if any("\ud800" <= letter <= "\udfff" for letter in name):
         return "its name is not UTF-8"
     return None
 
 
+def _strangers(info: os.stat_result) -> str | None:
+    if hasattr(os, "geteuid") and info.st_uid != os.geteuid():
+        return f"it belongs to another user (uid {info.st_uid})"
+    return None
+
+
 def _refusal(name: str, problem: str) -> str:
     shown = name.encode("utf-8", "backslashreplace").decode()
-    return f"{shown} cannot be migrated: {problem}. Put a plain file of your own there, or move it away."
+    return f"{shown} cannot be migrated: {problem}. Put a plain file of your own there, or leave it out with --exclude."
 
 
 def hash_file(path: Path) -> tuple[int, str]:

@@ -10,8 +10,10 @@ from crash_disk import read_tree
 from migration_world import EVENT, NAMES, STATE, lines, make_legacy, migrate, outside, session_of, workspace
 
 from orchestrator_mcp.errors import MigrationError
-from orchestrator_mcp.records.migration import Action
+from orchestrator_mcp.records.migration import Action, Choices, Prefer
+from orchestrator_mcp.services.migration import migrate as run_migration
 from orchestrator_mcp.services.migration import migrate_state, rollback
+from orchestrator_mcp.storage.workspace import Workspace
 
 pytestmark = pytest.mark.torn  # the backup keeps originals as they were
 
@@ -120,17 +122,58 @@ def test_what_the_old_tool_writes_afterwards_becomes_a_second_session(project: P
     assert workspace(project).sessions.list_sessions() == [first.session_id]
 
 
-def test_a_different_state_of_the_same_workflow_is_a_conflict_and_both_are_kept(project: Path) -> None:
+def with_another_state(project: Path, **changes: object) -> tuple[Workspace, Path]:
+    """A session that has the same workflow with another status; its state file."""
     there = workspace(project)
     there.store()
     mine = there.sessions.create_session()
     there.sessions.set_current_session(mine)
-    there.paths.for_session(mine).state_file().write_text(json.dumps(STATE | {"status": "completed"}))
-    assert [mine in one for one in migrate_state(there).conflicts] == [True]
+    state = there.paths.for_session(mine).state_file()
+    state.write_text(json.dumps(STATE | {"status": "completed"} | changes))
+    return there, state
+
+
+def test_of_two_states_of_one_workflow_the_sessions_is_used_and_the_difference_told(project: Path) -> None:
+    there, mine = with_another_state(project)
+    before = mine.read_bytes()
+    said = migrate_state(there).conflicts[0]
+    assert "status is 'active' in the old one and 'completed' there" in said
+    assert "--force-from-old" in said
     result = migrate(project)
-    assert mine in result.conflicts[0]
-    assert there.sessions.get_current_session() == mine
-    assert json.loads(there.paths.for_session(str(result.session_id)).state_file().read_bytes()) == STATE
+    assert mine.parent.name in result.conflicts[0]
+    assert there.sessions.get_current_session() == mine.parent.name
+    assert mine.read_bytes() == before
+    assert not (session_of(project, result) / "state.json").exists(), "a workflow has one state"
+    kept = project / ".orchestrator" / "migration_backup" / str(result.session_id) / "originals" / NAMES[0]
+    assert json.loads(kept.read_bytes()) == STATE
+
+
+@pytest.mark.parametrize(("prefer", "left"), [(Prefer.OLD, "active"), (Prefer.NEW, "completed")])
+def test_a_person_decides_which_state_is_used_and_the_other_comes_back(
+    project: Path, prefer: Prefer, left: str
+) -> None:
+    there, mine = with_another_state(project, _revision=7)
+    before, legacy = mine.read_bytes(), outside(project)
+    result = run_migration(there, Choices(prefer=prefer), dry_run=False)
+    used = json.loads(mine.read_bytes())
+    assert (used["status"], used["_revision"]) == (left, 7)
+    assert ("The old one is used" if prefer is Prefer.OLD else "stays in use") in result.conflicts[0]
+    assert "--force" not in result.conflicts[0]
+    rollback(there)
+    assert mine.read_bytes() == before
+    assert outside(project) == legacy
+
+
+def test_a_state_that_changed_after_it_was_replaced_is_not_taken_back_unasked(project: Path) -> None:
+    there, mine = with_another_state(project)
+    run_migration(there, Choices(prefer=Prefer.OLD), dry_run=False)
+    mine.write_text(json.dumps(STATE | {"status": "paused"}))
+    with pytest.raises(MigrationError, match=r"state\.json was changed since"):
+        rollback(there)
+    warnings = rollback(there, force=True).warnings
+    assert json.loads(mine.read_bytes())["status"] == "completed"
+    kept = Path(warnings[0].rsplit(" ", 1)[1].rstrip("."))
+    assert json.loads(kept.read_bytes())["status"] == "paused"
 
 
 def test_the_same_state_is_no_conflict(project: Path) -> None:

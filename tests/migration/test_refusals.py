@@ -12,7 +12,7 @@ from migration_world import NAMES, make_legacy, migrate, outside, workspace
 
 from orchestrator_mcp.errors import MigrationError, ReadOnlyError
 from orchestrator_mcp.records.migration import Action
-from orchestrator_mcp.services import migration as service
+from orchestrator_mcp.services import migrating as service
 from orchestrator_mcp.services.migration import migrate_state, rollback
 from orchestrator_mcp.storage import migration as disk
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from crash_disk import read_tree
 from migration_world import NAMES, fast_folder, make_legacy, workspace
+from whole_world import whole
 
 from orchestrator_mcp.errors import OrchestratorError
 from orchestrator_mcp.records.migration import Action
@@ -80,6 +81,28 @@ def test_every_refusal_is_typed_and_recovered(base: Path, verb: str, code: int, 
             assert rollback(there).action is Action.ROLLED_BACK
             assert legacy(root) == before
         shutil.rmtree(root)
+        if seen[0] < at:
+            break
+    assert at > 30
+
+
+@pytest.mark.parametrize("forever", [False, True], ids=["once", "from then on"])
+@pytest.mark.parametrize("verb", ["migrate", "rollback"])
+def test_refusals_of_the_steps_after_the_commit_are_recovered_too(base: Path, verb: str, *, forever: bool) -> None:
+    at = 0
+    while True:
+        at += 1
+        world = whole(base / str(at))
+        there = world.open(world.root)
+        if verb == "rollback":
+            world.migrate(there)
+        with refusing(at, errno.EIO, forever=forever) as seen, contextlib.suppress(OrchestratorError):
+            world.migrate(there) if verb == "migrate" else rollback(there)
+        there = world.open(world.root)
+        there.store()
+        assert recover(there.paths, there.locks) == [], f"call {at}"
+        assert world.verdict(read_tree(world.root)) in {"before", "after"}, f"call {at}"
+        shutil.rmtree(world.root)
         if seen[0] < at:
             break
     assert at > 30

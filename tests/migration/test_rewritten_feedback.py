@@ -1,10 +1,11 @@
 """What old feedback becomes, and that no line of it is lost."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
-from migration_world import EVENT, NAMES, TOOL, lines, make_legacy, migrate, session_of, workspace
+from migration_world import EVENT, NAMES, PROCESS, TOOL, lines, make_legacy, migrate, session_of, workspace
 
 from orchestrator_mcp.analysis.anonymize import verify_anonymization
 from orchestrator_mcp.records.feedback import ProcessFeedback, ToolFeedback
@@ -30,9 +31,11 @@ def test_feedback_becomes_our_records(project: Path) -> None:
     assert second.parallel_agents_used is True
     assert (second.model_extra or {})["notes"] == "n"
     assert third.session_id == result.session_id
-    assert third.model_extra == {"legacy_session_id": "old", "favourite": {"a": 1}}
+    digest = hashlib.sha256(lines(PROCESS)[:-1]).hexdigest()[:16]
+    assert third.model_extra == {"legacy_session_id": "old", "favourite": {"a": 1}, "legacy_digest": digest}
+    assert [(one.model_extra or {}).get("assumed_utc") for one in process] == [None, True, None]
     assert there.read(ToolFeedback, result.session_id).bad_lines == 0
-    assert result.warnings == ["1 feedback lines are no entries; they are kept in *.quarantine."]
+    assert result.warnings == ["1 line is no entry of ours; it is kept in *.quarantine."]
     quarantine = session_of(project, result) / "feedback" / "process.jsonl.quarantine"
     assert json.loads(quarantine.read_bytes())["bytes_b64"] == "bm90IGpzb24="
 

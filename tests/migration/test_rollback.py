@@ -51,6 +51,17 @@ def test_a_real_project_goes_there_and_back_byte_for_byte(tmp_path: Path, shared
     assert outside(project) == before
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o700, 0o400])
+def test_any_mode_comes_back(project: Path, mode: int) -> None:
+    """On some file systems everything can be run."""
+    for name in NAMES:
+        os.chmod(project / name, mode if (project / name).is_file() else 0o777)
+    before = outside(project)
+    migrate(project)
+    assert rollback(workspace(project)).action is Action.ROLLED_BACK
+    assert outside(project) == before
+
+
 def test_rollback_refuses_to_hide_what_was_written_since(project: Path) -> None:
     before = outside(project)
     result = migrate(project)
@@ -62,7 +73,7 @@ def test_rollback_refuses_to_hide_what_was_written_since(project: Path) -> None:
     forced = rollback(workspace(project), force=True)
     assert outside(project) == before
     backup = project / ".orchestrator" / "migration_backup" / str(result.session_id)
-    assert (backup / "session" / "log.jsonl").read_bytes() == kept
+    assert (backup / "sessions" / str(result.session_id) / "log.jsonl").read_bytes() == kept
     assert "It is kept in" in forced.warnings[-1]
     assert migrate(project).action is Action.MIGRATED
 
