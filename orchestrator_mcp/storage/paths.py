@@ -1,7 +1,9 @@
 """Where everything lies: the two roots, and the one place that joins path names."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,13 +11,19 @@ from orchestrator_mcp.errors import InvalidInputError
 
 DIRECTORY = ".orchestrator"
 META = "meta.json"
+CONFIG = "config.yaml"
+FALLBACK = "~/.config/orchestrator/config.yaml"
 
 
 class Roots(NamedTuple):
-    """`store` holds `.orchestrator/`; `work` is this worktree. They differ only in a linked worktree."""
+    """`store` holds `.orchestrator/`; `work` is this worktree. They differ only in a linked worktree.
+
+    `folder` is the store's own, where a person keeps it under the home folder; None is `.orchestrator/` in `store`.
+    """
 
     store: Path
     work: Path
+    folder: Path | None = None
 
 
 def find_repo_root(start: Path, home: Path | None = None) -> Path:
@@ -33,23 +41,37 @@ def find_repo_root(start: Path, home: Path | None = None) -> Path:
     return fallback or start
 
 
-def find_roots(environ: Mapping[str, str], cwd: Path, root: str | None = None) -> Roots:
+def find_roots(environ: Mapping[str, str], cwd: Path, root: str | None = None, *, at_home: bool = False) -> Roots:
     """Find both roots: `root`, else `ORCHESTRATOR_ROOT`, else upwards from `CLAUDE_PROJECT_DIR` or `cwd`.
+
+    A store that lies under the home folder for this project is the project's; with `at_home`, one that is yet to be
+    made there too.
 
     Raises:
         InvalidInputError: if a root was named that is not a folder.
     """
-    named = root or environ.get("ORCHESTRATOR_ROOT")
+    home = home_folder(environ)
+    work = _work_root(environ, cwd, root or environ.get("ORCHESTRATOR_ROOT"), home)
+    main = _main_worktree(work)
+    kept = HomePaths(home).store_dir(main) if home else None
+    return Roots(main, work, kept if kept and (at_home or _is(_is_mine, kept / META)) else None)
+
+
+def _work_root(environ: Mapping[str, str], cwd: Path, named: str | None, home: Path | None) -> Path:
     if named:
         work = _named_folder(cwd, named)
         if work is None:
             raise InvalidInputError(f"The root {named!r} is not a folder. Name an existing one with --root.")
-        return Roots(_main_worktree(work), work)
+        return work
     project = environ.get("CLAUDE_PROJECT_DIR")
     start = (cwd / project) if project and (cwd / project).is_dir() else cwd
-    home = environ.get("HOME") or environ.get("USERPROFILE")
-    work = find_repo_root(start.resolve(), Path(home).resolve() if home else None)
-    return Roots(_main_worktree(work), work)
+    return find_repo_root(start.resolve(), home.resolve() if home else None)
+
+
+def home_folder(environ: Mapping[str, str]) -> Path | None:
+    """The user's home folder as the environment names it; None if it names none, or not from the root on."""
+    home = Path(environ.get("HOME") or environ.get("USERPROFILE") or "")
+    return home if home.is_absolute() else None
 
 
 def _is(question: Callable[[Path], bool], path: Path) -> bool:
@@ -96,23 +118,64 @@ def _main_worktree(work: Path) -> Path:
     return common.parent if is_linked else work
 
 
+class HomePaths:
+    """Every path of what is a person's own, on this machine.
+
+    Args:
+        home: the home folder.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self.orchestrator_dir = home / DIRECTORY
+
+    def config_file(self) -> Path:
+        return self.orchestrator_dir / CONFIG
+
+    def fallback_config_file(self) -> Path:
+        return self._home / FALLBACK.removeprefix("~/")
+
+    def store_dir(self, project: Path) -> Path:
+        """Where the store of a project lies that is to outlive its folder: computed, so that no table can be lost."""
+        name = re.sub(r"[^A-Za-z0-9-]+", "-", project.name)[:40].strip("-") or "project"
+        return self.orchestrator_dir / "stores" / f"{name}-{sha256(os.fsencode(project)).hexdigest()[:12]}"
+
+    def templates_dir(self) -> Path:
+        return self.orchestrator_dir / "templates"
+
+    def secrets_dir(self) -> Path:
+        return self.orchestrator_dir / "secrets"
+
+
 class OrchestratorPaths:
     """Every path of a store, and of one session in it.
 
     Args:
-        base_dir: the folder that holds `.orchestrator/`; found by walking up from the current folder if omitted.
+        base_dir: the project's main folder, which holds `.orchestrator/`; found by walking up from the current folder
+            if omitted.
         session_id: the session whose files are meant.
         work_root: this worktree, where legacy files lie; `base_dir` if omitted.
+        folder: the store's own folder, if it is not `.orchestrator/` in `base_dir`.
     """
 
     def __init__(
-        self, base_dir: Path | None = None, session_id: str | None = None, work_root: Path | None = None
+        self,
+        base_dir: Path | None = None,
+        session_id: str | None = None,
+        work_root: Path | None = None,
+        folder: Path | None = None,
     ) -> None:
-        self.base_dir = base_dir or find_roots(os.environ, Path.cwd()).store
+        roots = Roots(base_dir, work_root or base_dir, folder) if base_dir else find_roots(os.environ, Path.cwd())
+        self.base_dir = roots.store
         self.session_id = session_id
         self.work_root = work_root or self.base_dir
-        self.orchestrator_dir = self.base_dir / DIRECTORY
+        self.orchestrator_dir = roots.folder or self.base_dir / DIRECTORY
         self._sessions_dir = self.orchestrator_dir / "sessions"
+
+    @property
+    def in_project(self) -> bool:
+        """Whether the store lies in the project's folder; else a person keeps it under the home folder."""
+        return self.orchestrator_dir == self.base_dir / DIRECTORY
 
     def meta_file(self) -> Path:
         return self.orchestrator_dir / META
@@ -145,7 +208,7 @@ class OrchestratorPaths:
         return self.orchestrator_dir / "prd"
 
     def config_file(self) -> Path:
-        return self.orchestrator_dir / "config.yaml"
+        return self.orchestrator_dir / CONFIG
 
     def secrets_dir(self) -> Path:
         return self.orchestrator_dir / "secrets"
@@ -183,4 +246,4 @@ class OrchestratorPaths:
         return old if old.exists() else None
 
     def for_session(self, session_id: str) -> "OrchestratorPaths":
-        return OrchestratorPaths(self.base_dir, session_id, self.work_root)
+        return OrchestratorPaths(self.base_dir, session_id, self.work_root, self.orchestrator_dir)
