@@ -1,14 +1,14 @@
 """What do a workflow's log and state say about how it went? Facts only: what no event shows stays unknown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator_mcp.records.workflow import EVENTS, LogEvent, WorkflowState
 
-from .baseline import ITEMS, LEARNINGS_ITEM, PHASE0_CHECK
+from .baseline import FEEDBACK_ITEM, ITEMS, LEARNINGS_ITEM, PHASE0_CHECK
 from .extraction_errors import split_errors
 from .extraction_learnings import challenges, went_well
-from .extraction_times import duration_seconds, phase_seconds
+from .extraction_times import active_phase_seconds, active_seconds, duration_seconds, phase_seconds
 
 _RESOLUTIONS = {"item_completed": "completed", "item_skipped": "skipped", "item_failed": "failed"}
 _STARTED = "Started workflow:"
@@ -26,12 +26,17 @@ class Workflow:
 
 @dataclass(frozen=True)
 class WorkflowFacts:
-    """How one workflow went. None is unknown. `items_skipped_pct` is a fraction of the items that were resolved."""
+    """How one workflow went. None is unknown. `items_skipped_pct` is a fraction of the items that were resolved.
+
+    `duration_seconds` and `phases` are on the wall clock, `active_seconds` and `active_phases` what of it was work.
+    """
 
     workflow_id: str | None
     task: str | None
     duration_seconds: int | None
     phases: dict[str, int]
+    active_seconds: int | None
+    active_phases: dict[str, int]
     phase0_guidance_used: bool | None
     reviews_worked: bool | None
     parallel_agents_used: bool | None
@@ -68,7 +73,7 @@ def last_workflow_id(events: Sequence[LogEvent]) -> str | None:
 
 def workflow_facts(workflow: Workflow) -> WorkflowFacts:
     """Everything that feedback wants to know and that nobody needs to be asked."""
-    statuses = item_statuses(workflow)
+    workflow, statuses = _without_its_feedback(workflow, item_statuses(workflow))
     skipped = tuple(item for item, status in statuses.items() if status == "skipped")
     resolved = sum(status in {"completed", "skipped"} for status in statuses.values())
     orchestrator_errors, project_errors = split_errors(workflow.events)
@@ -78,6 +83,8 @@ def workflow_facts(workflow: Workflow) -> WorkflowFacts:
         task=_task(workflow),
         duration_seconds=duration_seconds(workflow.events, workflow.state),
         phases=phase_seconds(workflow.events, workflow.state),
+        active_seconds=active_seconds(workflow.events, workflow.state),
+        active_phases=active_phase_seconds(workflow.events, workflow.state),
         phase0_guidance_used=statuses[PHASE0_CHECK] == "completed" if PHASE0_CHECK in statuses else None,
         reviews_worked=reviews_worked(workflow.events, statuses),
         parallel_agents_used=parallel_agents_used(workflow.events),
@@ -90,6 +97,15 @@ def workflow_facts(workflow: Workflow) -> WorkflowFacts:
         what_went_well=went_well(learnings),
         challenges=challenges(learnings),
     )
+
+
+def _without_its_feedback(workflow: Workflow, statuses: dict[str, str]) -> tuple[Workflow, dict[str, str]]:
+    """Recording feedback completes the item that asks for it; recorded again, it must not look as if work went on."""
+    if statuses.get(FEEDBACK_ITEM) != "completed":
+        return workflow, statuses
+    events = tuple(event for event in workflow.events if event.item_id != FEEDBACK_ITEM)
+    others = {item: status for item, status in statuses.items() if item != FEEDBACK_ITEM}
+    return replace(workflow, events=events), others
 
 
 def item_statuses(workflow: Workflow) -> dict[str, str]:

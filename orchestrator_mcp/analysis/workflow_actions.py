@@ -1,18 +1,21 @@
 """Which event does an action on a workflow become, and of what is the agent reminded? Nothing is ever blocked."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConflictError
 from orchestrator_mcp.records.fields import WorkflowAction, WorkflowEventKind
-from orchestrator_mcp.records.workflow import ItemDefinition, ItemView, LogEvent, PhaseView, WorkflowState
+from orchestrator_mcp.records.workflow import ItemDefinition, ItemState, ItemView, LogEvent, PhaseView, WorkflowState
 
+from .baseline import FEEDBACK_ITEM
 from .workflow_definition import definition_of
 from .workflow_fold import ABANDONED
 
 MOST_NAMED = 10
+FEEDBACK_RECORDED = ", and its feedback is recorded."
+FEEDBACK_LACKING = ". Record its feedback, if that was not done yet."
 _DONE = {"completed", "skipped"}
 _REVIEW = "_review"
 
@@ -67,8 +70,13 @@ _TAKES: dict[WorkflowAction | WorkflowEventKind, _Takes] = {
 """Which of item, text, command and exit_code belong to what; `event` belongs to the action of that name alone."""
 
 
-def step(state: WorkflowState, update: Update) -> Step:
+def step(state: WorkflowState, update: Update, settled: Collection[str] = ()) -> Step:
     """The event that an action becomes in this state, with what it is worth being reminded of.
+
+    Args:
+        state: the workflow.
+        update: the action.
+        settled: items that are taken care of, of which nobody is reminded.
 
     Raises:
         InvalidInputError: if the action lacks something, or was given what it does not take.
@@ -77,13 +85,24 @@ def step(state: WorkflowState, update: Update) -> Step:
     """
     _check(update)
     event = _STEPS[update.event or update.action](state, update)
-    return Step(event, tuple(_warnings(state, update, event)))
+    return Step(event, tuple(_warnings(state, update, event, settled)))
 
 
 def open_items(state: WorkflowState) -> list[ItemView]:
     """The items that are neither completed nor skipped, of every phase begun so far."""
     begun = [phase_id for phase_id in state.phases if _has_begun(state, phase_id)]
-    return [ItemView(id=item.id, name=item.name, required=item.required) for item in _open(state, begun)]
+    return [_item_view(item) for item in _open(state, begun)]
+
+
+def later_items(state: WorkflowState) -> list[ItemView]:
+    """The items of phases to come that name another repository or a command: worth knowing before they are reached."""
+    later = [phase_id for phase_id in state.phases if not _has_begun(state, phase_id)]
+    return [_item_view(item) for item in _open(state, later) if item.repo or item.command]
+
+
+def is_done(item: ItemState) -> bool:
+    """Whether an item is completed or skipped."""
+    return _status(item.status) in _DONE
 
 
 def phase_views(state: WorkflowState) -> list[PhaseView]:
@@ -106,12 +125,15 @@ def phase_views(state: WorkflowState) -> list[PhaseView]:
 def next_step(state: WorkflowState) -> str:
     """What to do next, as a sentence."""
     if state.is_over:
-        return f"The workflow is {state.status}. Call record_feedback if that was not done yet."
+        done = any(
+            _status(items[FEEDBACK_ITEM].status) == "completed" for items in _items(state) if FEEDBACK_ITEM in items
+        )
+        return f"The workflow is {state.status}{FEEDBACK_RECORDED if done else FEEDBACK_LACKING}"
     if state.status == "paused":
         return "The workflow is paused. Resume it before you go on."
     phases = [state.current_phase_id or "", *state.phases]  # what is open in the current phase comes first
     begun = [phase_id for phase_id in phases if _has_begun(state, phase_id)]
-    required = [item for phase_id in begun for item in _open(state, phase_id) if item.required]
+    required = [item for item in _open(state, begun) if item.required]
     if required:
         return f"Next: {required[0].id}."
     if _is_last(state):
@@ -183,7 +205,7 @@ def _advance(state: WorkflowState, _update: Update) -> LogEvent:
             "There is no phase left to advance from, so nothing was recorded. Finish the workflow."
         )
     skipped = [f"{one}: {item.skip_reason}" for one, item in phase.items.items() if _status(item.status) == "skipped"]
-    forced = any(item.required for item in _open(state, phase_id))
+    forced = any(item.required for item in _open(state, [phase_id]))
     return _event(state, "phase_completed", f"Completed phase: {phase_id}", skipped_items=skipped, forced=forced)
 
 
@@ -271,7 +293,7 @@ _STEPS: dict[WorkflowAction | WorkflowEventKind, Callable[[WorkflowState, Update
 }
 
 
-def _warnings(state: WorkflowState, update: Update, event: LogEvent) -> Iterator[str]:
+def _warnings(state: WorkflowState, update: Update, event: LogEvent, settled: Collection[str]) -> Iterator[str]:
     action = update.action
     if state.status == "paused" and action not in {_A.RESUME, _A.FINISH, _A.ABANDON}:
         yield "The workflow is paused; this was recorded all the same. Resume it before you go on."
@@ -279,10 +301,10 @@ def _warnings(state: WorkflowState, update: Update, event: LogEvent) -> Iterator
         yield "The workflow was not paused."
     if action in {_A.COMPLETE, _A.SKIP}:
         yield from _about_item(state, action, event)
-    if action is _A.ADVANCE:
-        yield from _still_open(state, [state.current_phase_id or ""])
-    if action is _A.FINISH:
-        yield from _still_open(state, list(state.phases))
+    if action is _A.ADVANCE and (names := _still_open(state, [state.current_phase_id or ""], settled)):
+        yield f"Required items are still open: {names}. Complete them, or skip them with a reason."
+    if action is _A.FINISH and (names := _still_open(state, list(state.phases), settled)):
+        yield f"Required items were left open: {names}."
 
 
 def _about_item(state: WorkflowState, action: WorkflowAction, event: LogEvent) -> Iterator[str]:
@@ -296,18 +318,21 @@ def _about_item(state: WorkflowState, action: WorkflowAction, event: LogEvent) -
         yield f"{item_id} was {before} before."
 
 
-def _still_open(state: WorkflowState, phase_ids: list[str]) -> Iterator[str]:
-    names = [item.id for item in _open(state, phase_ids) if item.required]
-    if names:
-        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-        listed = ", ".join(names[:MOST_NAMED]) + more
-        yield f"Required items are still open: {listed}. Complete them, or skip them with a reason."
+def _still_open(state: WorkflowState, phase_ids: list[str], settled: Collection[str]) -> str:
+    """The required items that are open, named; empty if there are none."""
+    names = [item.id for item in _open(state, phase_ids) if item.required and item.id not in settled]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
+def _item_view(item: ItemDefinition) -> ItemView:
+    return ItemView(id=item.id, name=item.name, required=item.required, repo=item.repo, command=item.command)
 
 
 def _open(state: WorkflowState, phase_ids: Iterable[str]) -> list[ItemDefinition]:
     rules = _definitions(state)
     phases = (state.phases[one] for one in phase_ids if one in state.phases)
-    return [rules[one] for phase in phases for one, item in phase.items.items() if _status(item.status) not in _DONE]
+    return [rules[one] for phase in phases for one, item in phase.items.items() if not is_done(item)]
 
 
 def _definitions(state: WorkflowState) -> dict[str, ItemDefinition]:
@@ -318,6 +343,10 @@ def _definitions(state: WorkflowState) -> dict[str, ItemDefinition]:
 
 def _is_last(state: WorkflowState) -> bool:
     return all(_has_begun(state, phase_id) for phase_id in state.phases)
+
+
+def _items(state: WorkflowState) -> list[dict[str, ItemState]]:
+    return [phase.items for phase in state.phases.values()]
 
 
 def _has_begun(state: WorkflowState, phase_id: str) -> bool:

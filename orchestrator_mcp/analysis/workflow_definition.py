@@ -1,5 +1,7 @@
 """Which phases and items does a workflow have? Read from a `workflow.yaml`, or the one that is shipped."""
 
+import re
+from copy import copy
 from typing import Any, NoReturn
 
 from orchestrator_mcp.errors import InvalidInputError
@@ -7,8 +9,19 @@ from orchestrator_mcp.records.workflow import ItemDefinition, PhaseDefinition, W
 
 from .baseline import WORKFLOW
 
+FILE = "workflow.yaml"
+STEPS = "STEPS"
+"""The phase that `steps:` is short for; it comes last."""
 MAX_PHASES, MAX_ITEMS = 50, 500
-MAX_ID, MAX_NAME = 80, 300
+MAX_ID, MAX_NAME, MAX_COMMAND = 80, 300, 2_000
+_NO_WORD = re.compile(r"[^a-z0-9]+")
+
+
+class _UnusableError(Exception):
+    """What is wrong with a file's content, where, and what to do."""
+
+    def __init__(self, value: Any, problem: str, remedy: str) -> None:
+        super().__init__(f"cannot be used{_line(value)}: {problem}. {remedy}, then start again.")
 
 
 def default_definition() -> WorkflowDefinition:
@@ -30,16 +43,40 @@ def default_definition() -> WorkflowDefinition:
     )
 
 
-def parse_definition(value: dict[str, Any]) -> WorkflowDefinition:
+def parse_definition(value: dict[str, Any], file: str = FILE) -> WorkflowDefinition:
     """What a `workflow.yaml` defines; keys that mean nothing here are ignored.
 
     Args:
         value: the file's content. A mapping in it may say in which `line` it begins.
+        file: what an error calls the file.
 
     Raises:
         InvalidInputError: if it is no workflow: one sentence with the line, and what to do.
     """
-    phases = _members(value, "phases")
+    try:
+        return _definition(value)
+    except _UnusableError as error:
+        raise InvalidInputError(f"{file} {error}") from None
+
+
+def phases_in(value: dict[str, Any], file: str) -> list[dict[str, Any]]:
+    """The phases that one file brings, checked but as they are written; `steps` are the last of them.
+
+    Raises:
+        InvalidInputError: if they are none: one sentence with the line, and what to do.
+    """
+    try:
+        phases = _phases(value)
+        lines: dict[tuple[str, str], Any] = {}
+        for phase in phases:
+            _phase(value, phase, lines)
+    except _UnusableError as error:
+        raise InvalidInputError(f"{file} {error}") from None
+    return phases
+
+
+def _definition(value: dict[str, Any]) -> WorkflowDefinition:
+    phases = _phases(value)
     if not 0 < len(phases) <= MAX_PHASES:
         _refuse(value, f"it has {len(phases)} phases", f"List 1 to {MAX_PHASES} under `phases:`")
     lines: dict[tuple[str, str], Any] = {}
@@ -52,6 +89,21 @@ def parse_definition(value: dict[str, Any]) -> WorkflowDefinition:
         version=_said(value, value.get("version"), "1.0")[:MAX_ID],
         phases=found,
     )
+
+
+def _phases(value: dict[str, Any]) -> list[Any]:
+    steps = [_as_item(value, step) for step in _members(value, "steps")]
+    return [*_members(value, "phases"), *([{"id": STEPS, "name": "Steps", "items": steps}] if steps else [])]
+
+
+def _as_item(parent: Any, step: Any) -> Any:
+    """A step as an item: it may have a name alone, of which its id is made."""
+    name = step.get("name") if isinstance(step, dict) else None
+    if not isinstance(step, dict) or not (step.get("id") or isinstance(name, str)):
+        _refuse(step if isinstance(step, dict) else parent, "a step has no name", "Write it as `- name: …`")
+    item = copy(step)  # which keeps its line
+    item.setdefault("id", _NO_WORD.sub("_", str(name).lower()).strip("_")[:MAX_ID] or name)
+    return item
 
 
 def definition_of(state: WorkflowState) -> WorkflowDefinition:
@@ -86,7 +138,17 @@ def _item(parent: Any, value: Any, lines: dict[tuple[str, str], Any]) -> ItemDef
         name=_name(value, item_id),
         required=_flag(value, "required", default=True),
         skippable=_flag(value, "skippable", default=value.get("step_type") != "gate"),
+        repo=_text(value, "repo", MAX_NAME),
+        command=_text(value, "command", MAX_COMMAND),
     )
+
+
+def _text(value: dict[str, Any], name: str, limit: int) -> str | None:
+    """A text that is shown whole or not at all; older files have other things under these names."""
+    found = value.get(name)
+    if isinstance(found, str) and len(found) > limit:
+        _refuse(value, f"`{name}` has more than {limit:,} characters", "Put it into a script, and name that")
+    return found if isinstance(found, str) and found.strip() else None
 
 
 def _id(parent: Any, value: Any, what: str, lines: dict[tuple[str, str], Any]) -> str:
@@ -138,7 +200,7 @@ def _members(value: dict[str, Any], name: str) -> list[Any]:
 
 
 def _refuse(value: Any, problem: str, remedy: str) -> NoReturn:
-    raise InvalidInputError(f"workflow.yaml cannot be used{_line(value)}: {problem}. {remedy}, then start again.")
+    raise _UnusableError(value, problem, remedy)
 
 
 def _line(value: Any) -> str:

@@ -85,7 +85,7 @@ def _begun(event: LogEvent) -> WorkflowState | None:
         updated_at=event.timestamp,
         completed_at=None,
         metadata={"workflow_yaml_path": event.details.get("workflow_yaml_path")},
-        workflow_definition=definition.model_dump(mode="json"),
+        workflow_definition=definition.model_dump(mode="json", exclude_none=True),
         revision=event.revision,
         **others,  # as old readers know it
     )

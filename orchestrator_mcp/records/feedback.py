@@ -36,6 +36,8 @@ class ToolObservation(Model):
     repo_type: str = "unknown"
     duration_seconds: int | None = None
     phases: dict[str, int] = {}
+    active_seconds: int | None = None
+    active_phases: dict[str, int] = {}
     phase0_guidance_used: bool | None = None
     reviews_worked: bool | None = None
     orchestrator_errors: list[str] = []
@@ -51,6 +53,7 @@ class ToolFeedback(Model):
 
     `request_id` is a keyed hash of the caller's. `items_skipped_pct` is a fraction. `tool_suggestions` is one of the
     documented fields, but free text is kept in the process entry, so here it stays null.
+    `duration_seconds` and `phases` are seconds on the wall clock; `active_…` leave out pauses and idling.
     `orchestrator_errors_dropped` counts the errors that cannot be said without words of the project.
     """
 
@@ -64,6 +67,8 @@ class ToolFeedback(Model):
     repo_type: str = "unknown"
     duration_seconds: int | None = None
     phases: dict[str, int] = {}
+    active_seconds: int | None = None
+    active_phases: dict[str, int] = {}
     phase0_guidance_used: bool | None = None
     reviews_worked: bool | None = None
     orchestrator_errors: list[str] = []
@@ -100,6 +105,7 @@ class FeedbackRecorded(Result):
     """The answer to `record_feedback`. `skipped` says why nothing was recorded; it is not an error.
 
     `inferred` is what the workflow's state and log gave: the facts, and answers quoted as untrusted text.
+    `item_completed` is the workflow's item that asked for feedback, if recording it is what completed that.
     """
 
     recorded: bool
@@ -107,4 +113,5 @@ class FeedbackRecorded(Result):
     tool_id: str | None = None
     process_id: str | None = None
     workflow_id: str | None = None
+    item_completed: str | None = None
     inferred: dict[str, Any] = {}

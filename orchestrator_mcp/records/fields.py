@@ -35,6 +35,25 @@ class Level(StrEnum):
     HIGH = "HIGH"
 
 
+class SessionStatus(StrEnum):
+    """How a session stands.
+
+    active     something was written to it within the last 12 hours
+    stale      a workflow is open in it, and nothing was written for a day
+    abandoned  the same, for 30 days
+    finished   its last workflow ended
+    idle       nothing of that
+    broken     its `meta.json`, or its workflow's state, cannot be read
+    """
+
+    ACTIVE = "active"
+    STALE = "stale"
+    ABANDONED = "abandoned"
+    FINISHED = "finished"
+    IDLE = "idle"
+    BROKEN = "broken"
+
+
 class OutcomeStatus(StrEnum):
     """How an agent's run ended; `unknown` is not a failure."""
 
@@ -128,18 +147,19 @@ ErrorContext = Annotated[
     str, Field(description="What went wrong: the error as printed, or one sentence", max_length=LONG)
 ]
 Correction = Annotated[str, Field(description="The correction: what to do instead", max_length=LONG)]
-CategoryName = Annotated[str, Field(description="One of: " + ", ".join(CATEGORIES) + "; any case", max_length=SHORT)]
-AgentName = Annotated[str, Field(description="Agent or subagent name", max_length=SHORT)]
-WorkflowId = Annotated[str, Field(description="Workflow id, if one is running", max_length=SHORT)]
+CategoryName = Annotated[str, Field(description="One of: " + ", ".join(CATEGORIES), max_length=SHORT)]
+OnlyCategory = Annotated[str, Field(description="Only this category", max_length=SHORT)]
+AgentName = Annotated[str, Field(description="Which agent", max_length=SHORT)]
+WorkflowId = Annotated[str, Field(description="The workflow it belongs to", max_length=SHORT)]
 Files = Annotated[list[str], Field(description="Files concerned", max_length=200)]
 Command = Annotated[str, Field(description="Command that failed", max_length=LONG)]
 ErrorText = Annotated[str, Field(description="Full error output", max_length=LONG)]
-WrongExample = Annotated[str, Field(description="Code as it was written", max_length=LONG)]
+WrongExample = Annotated[str, Field(description="Code as written", max_length=LONG)]
 CorrectExample = Annotated[str, Field(description="Code as it should be", max_length=LONG)]
-AnsweredFailure = Annotated[str, Field(description="Entry that same_as is about", max_length=SHORT)]
-SameAs = Annotated[str, Field(description="pattern_id of the candidate it is the same as, or new", max_length=SHORT)]
-IsTest = Annotated[bool, Field(description="A trial entry; left out of reviews")]
-RequestId = Annotated[str, Field(description="Repeat it to retry safely", max_length=SHORT)]
+AnsweredFailure = Annotated[str, Field(description="The entry that same_as is about", max_length=SHORT)]
+SameAs = Annotated[str, Field(description="The right candidate's pattern_id, or new", max_length=SHORT)]
+IsTest = Annotated[bool, Field(description="A trial; reviews leave it out")]
+RequestId = Annotated[str, Field(description="For safe retries", max_length=SHORT)]
 Days = Annotated[int, Field(description="Look back this many days", ge=1, le=36_500)]
 WholeHistory = Annotated[bool, Field(description="All time instead of `days`")]
 MinFrequency = Annotated[int, Field(description="Entries that make a pattern", ge=2, le=10_000)]
@@ -155,11 +175,11 @@ Rating = Annotated[
     ),
 ]
 
-AgentType = Annotated[str, Field(description="Kind of agent, such as development or review", max_length=SHORT)]
+AgentType = Annotated[str, Field(description="Such as development or review", max_length=SHORT)]
 TaskDescription = Annotated[str, Field(description="What the agent was asked to do", max_length=LONG)]
 StateFeatures = Annotated[
     dict[str, Any],
-    Field(description="What the work was like: codebase, task {type, scope, risk_level}, context, historical"),
+    Field(description="The work: codebase, task {type, scope, risk_level}, context, historical"),
 ]
 InvocationId = Annotated[str, Field(description="Id that log_invocation gave", max_length=SHORT)]
 DurationSeconds = Annotated[float, Field(description="Seconds the run took", ge=0, allow_inf_nan=False)]
@@ -167,24 +187,24 @@ TaskType = Annotated[str, Field(description="Only runs whose state_features.task
 Names = Annotated[list[str], Field(description="Tools used", max_length=200)]
 Notes = Annotated[str, Field(description="What was good or bad about it", max_length=LONG)]
 
-FeedbackModeChoice = Annotated[FeedbackMode, Field(description="auto: from log")]
-FeedbackKindChoice = Annotated[FeedbackKind, Field(description="Which entries")]
-PastWorkflowId = Annotated[str, Field(description="Default: current")]
-Phase0Helpful = Annotated[Helpful, Field(description="Phase 0 prompts?")]
-ReviewsWorked = Annotated[ReviewsAnswer, Field(description="Third-party")]
-ConfusingItems = Annotated[list[str], Field(description="Unclear ids")]
-CommandsFailed = Annotated[YesNo, Field(description="Of orchestrator")]
-ToolSuggestions = Annotated[str, Field(description="For the tool")]
-MultiAgents = Annotated[Applicable, Field(description="At once?")]
-WhatWentWell = Annotated[str, Field(description="Briefly")]
-Challenges = Annotated[str, Field(description="Briefly")]
-Learnings = Annotated[str, Field(description="Briefly")]
-Improvements = Annotated[str, Field(description="For the project")]
+FeedbackModeChoice = Annotated[FeedbackMode, Field(description="interactive: a form asks the person what you left out")]
+FeedbackKindChoice = Annotated[FeedbackKind, Field(description="About the tool, the project, or both")]
+PastWorkflowId = Annotated[str, Field(description="Default: the current workflow")]
+Phase0Helpful = Annotated[Helpful, Field(description="Were Phase 0 parallel execution prompts helpful?")]
+ReviewsWorked = Annotated[ReviewsAnswer, Field(description="Did third-party reviews work correctly?")]
+ConfusingItems = Annotated[list[str], Field(description="Which workflow items were confusing or unclear (ids)?")]
+CommandsFailed = Annotated[YesNo, Field(description="Did any orchestrator commands fail?")]
+ToolSuggestions = Annotated[str, Field(description="Suggestions for improving the tool?")]
+MultiAgents = Annotated[Applicable, Field(description="Did you use multi-agents?")]
+WhatWentWell = Annotated[str, Field(description="What went well in this workflow?")]
+Challenges = Annotated[str, Field(description="What challenges did you face?")]
+Learnings = Annotated[str, Field(description="What did you learn?")]
+Improvements = Annotated[str, Field(description="Project-specific improvements?")]
 SeverityChoice = Annotated[Severity, Field(description="How much it hurts")]
 FailureTypeChoice = Annotated[FailureType, Field(description="New mistake, repeated one, or unclear instruction")]
-OutcomeChoice = Annotated[OutcomeStatus, Field(description="How the run ended; giving it finishes the run")]
-TestsPassed = Annotated[bool, Field(description="Did the tests pass afterwards?")]
-BuildSucceeded = Annotated[bool, Field(description="Did the build succeed afterwards?")]
+OutcomeChoice = Annotated[OutcomeStatus, Field(description="Giving it finishes the run")]
+TestsPassed = Annotated[bool, Field(description="After the run")]
+BuildSucceeded = Annotated[bool, Field(description="After the run")]
 Success = Annotated[bool, Field(description="Did the run do what it was asked?")]
 SourceChoice = Annotated[FeedbackSource, Field(description="Who judges")]
 WouldUseAgain = Annotated[bool, Field(description="Would you use this agent for this again?")]
@@ -199,3 +219,4 @@ WorkflowText = Annotated[str, Field(description="Notes, reason, error or output"
 WorkflowEventChoice = Annotated[WorkflowEventKind, Field(description="If action=event")]
 WorkflowCommand = Annotated[str, Field(description="As run", max_length=LONG)]
 ExitCode = Annotated[int, Field(description="Of command", strict=True)]
+SessionStatusChoice = Annotated[SessionStatus, Field(description="Only sessions that stand so")]

@@ -35,6 +35,10 @@ def _object_or_empty(value: Any) -> Any:
     return value if isinstance(value, dict) else {}
 
 
+def _is_none(value: Any) -> bool:
+    return value is None
+
+
 def _text_or_none(value: Any) -> Any:
     return None if value is None else value if isinstance(value, str) else str(value)
 
@@ -97,12 +101,17 @@ class LogEvent(Model):
 
 
 class ItemDefinition(Model):
-    """One item of a `workflow.yaml`. `skippable`: whether it may be skipped, with a reason."""
+    """One item of a `workflow.yaml`. `skippable`: whether it may be skipped, with a reason.
+
+    `repo` and `command` say where, and what to run, as it is written there: they are shown; nothing is opened or run.
+    """
 
     id: str
     name: str
     required: bool = True
     skippable: bool = True
+    repo: str | None = None
+    command: str | None = None
 
 
 class PhaseDefinition(Model):
@@ -185,17 +194,20 @@ class PhaseView(Model):
 
 
 class ItemView(Model):
-    """An item that is still open."""
+    """An item that is still open. `repo` and `command`: where, and what to run; nothing of ours runs it."""
 
     id: str
     name: str
     required: bool
+    repo: str | None = Field(None, exclude_if=_is_none)
+    command: str | None = Field(None, exclude_if=_is_none)
 
 
 class WorkflowView(Result):
     """Where a workflow stands. Without one, `workflow_id` is null.
 
-    `open_items`: the first of the `open_total` that are open in the phases begun so far.
+    `open_items`: the first of the `open_total` that are open in the phases begun so far. `later`: the items with a
+    repository or a command in the phases to come.
     """
 
     workflow_id: str | None = None
@@ -205,5 +217,12 @@ class WorkflowView(Result):
     phases: list[PhaseView] = []
     open_items: list[ItemView] = []
     open_total: int = 0
+    later: list[ItemView] = []
     revision: int = 0
     next_step: str
+
+
+class WorkflowUpdated(WorkflowView):
+    """The answer to `update_workflow`: what was recorded, and where the workflow stands now."""
+
+    recorded: str

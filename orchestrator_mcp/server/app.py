@@ -1,6 +1,6 @@
 """How do the tables become an MCP server? Arguments in, results and errors out; nothing else."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,15 +10,18 @@ from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.tools import Tool as SdkTool
-from pydantic import ValidationError
+from mcp.shared.exceptions import MCPError
+from pydantic import BaseModel, ValidationError
 
 from orchestrator_mcp import __version__
 from orchestrator_mcp.analysis.sanitize import sanitize
+from orchestrator_mcp.services.settings_warning import noted
 
 from .answers import content_of, text_of
 from .binding import face_of, wear
 from .boundary import Boundary, protocol_error
 from .completions import COMPLETIONS, Completion
+from .forms import ANSWER, FORMS, UNUSABLE, asking, read
 from .instructions import INSTRUCTIONS
 from .prompts import PROMPTS, Prompt
 from .refusals import invalid_arguments, unknown_arguments, unknown_tool
@@ -54,7 +57,7 @@ def build_server(
 
 
 class OrchestratorServer(MCPServer[Any]):
-    """The SDK's server, with sentences for wrong arguments."""
+    """The SDK's server, with sentences for wrong arguments, and an answer even where a client spoils a form."""
 
     def __init__(self, tools: list[SdkTool]) -> None:
         super().__init__(
@@ -67,6 +70,7 @@ class OrchestratorServer(MCPServer[Any]):
             cache_hints={"tools/list": _AN_HOUR, "prompts/list": _AN_HOUR, "resources/list": _AN_HOUR},
         )
         self._parameters = {tool.name: frozenset(tool.parameters["properties"]) for tool in tools}
+        self._asking = {tool.name: tool for tool in tools if ANSWER in tool.resolved_params}
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -85,10 +89,21 @@ class OrchestratorServer(MCPServer[Any]):
             arguments = {**arguments, "request_id": _call_id(context)}
         try:
             return await super().call_tool(name, arguments, context)
-        except ToolError as error:
+        except (ToolError, MCPError) as error:
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(sanitize(invalid_arguments(name, error.__cause__))) from None
-            raise
+            if name not in self._asking or isinstance(error.__cause__, Refused):
+                raise
+            return await _without_form(self._asking[name], arguments)
+
+
+class Refused(ToolError):  # noqa: N818  it is an answer
+    """What a function of ours said: unlike the SDK's own errors, it is the answer."""
+
+
+def _asked(result: BaseModel, notes: Sequence[str]) -> BaseModel:
+    """A result whose warnings begin with what happened to the form."""
+    return result.model_copy(update={"warnings": [*notes, *getattr(result, "warnings", ())]}) if notes else result
 
 
 def _call_id(context: Context[Any, Any] | None) -> str | None:
@@ -97,15 +112,28 @@ def _call_id(context: Context[Any, Any] | None) -> str | None:
     return value if isinstance(value, str) else None
 
 
+async def _without_form(tool: SdkTool, arguments: dict[str, Any]) -> wire.CallToolResult:
+    """Call a tool whose form failed on the way: nobody's word is lost because a client answers with nonsense."""
+    validated = tool.fn_metadata.validate_arguments(arguments)
+    result: wire.CallToolResult = await tool.fn_metadata.call_fn(tool.fn, tool.is_async, validated, {ANSWER: UNUSABLE})
+    return result
+
+
 def _sdk_tool(row: Tool, boundary: Boundary) -> SdkTool:
     face = face_of(row.verb)
+    form = FORMS.get(row.verb)
 
     def call(**arguments: Any) -> wire.CallToolResult:
-        content, text = boundary.ask(face.name, lambda at: content_of(row.verb(at, **arguments)), ToolError)
+        answers, notes = read(form, arguments.pop(ANSWER)) if form else ({}, [])
+        verb = partial(row.verb, **arguments | answers)
+        content, text = boundary.ask(face.name, lambda at: content_of(noted(at, _asked(verb(at), notes))), Refused)
         return wire.CallToolResult(content=[wire.TextContent(text=text)], structured_content=content)
 
+    wear(face, call, returns=face.signature.return_annotation)
+    if form:
+        asking(form, call, lambda function: boundary.ask(face.name, function, Refused))
     tool = SdkTool.from_function(
-        wear(face, call, returns=face.signature.return_annotation),
+        call,
         title=row.title,
         annotations=wire.ToolAnnotations(
             read_only_hint=not row.mutating,

@@ -1,30 +1,25 @@
 """Feedback: what a workflow taught, as one anonymous entry about the tool and one private about the project."""
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 from orchestrator_mcp import __version__
-from orchestrator_mcp.analysis.anonymize import anonymize_tool_feedback, verify_anonymization
 from orchestrator_mcp.analysis.baseline import ITEMS
 from orchestrator_mcp.analysis.extraction import WorkflowFacts, last_workflow_id, one_workflow, workflow_facts
-from orchestrator_mcp.errors import InvalidInputError, StateConflictError
+from orchestrator_mcp.errors import InvalidInputError
 from orchestrator_mcp.records import fields
-from orchestrator_mcp.records.feedback import (
-    FeedbackRecorded,
-    ProcessFeedback,
-    ToolFeedback,
-    ToolObservation,
-)
+from orchestrator_mcp.records.feedback import FeedbackRecorded, ProcessFeedback, ToolObservation
+from orchestrator_mcp.records.feedback_questions import QUESTIONS, Question
 from orchestrator_mcp.records.fields import FeedbackKind, FeedbackMode
 from orchestrator_mcp.records.workflow import WorkflowState
 from orchestrator_mcp.storage.ids import new_id
-from orchestrator_mcp.storage.lines import encode_line
-from orchestrator_mcp.storage.project import WorkflowFiles, defined_items, find_workflow_files, get_repo_type
+from orchestrator_mcp.storage.project import WorkflowFiles, find_workflow_files, get_repo_type
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .feedback_answers import MAX_ANSWER, Answers
-
-E = TypeVar("E", ToolFeedback, ProcessFeedback)
+from .feedback_entries import save_process_feedback, save_tool_feedback
+from .feedback_item import complete_item
+from .workflow_definitions import defined_items
 
 EXCERPT = 160
 _MAX_CUSTOM_ITEMS, _MAX_ITEM = 100, 80
@@ -49,8 +44,8 @@ def record_feedback(
     request_id: fields.RequestId | None = None,
 ) -> FeedbackRecorded:
     """Record feedback at a workflow's end: facts come from its log, add what you know."""
-    if workspace.settings.skip_feedback:
-        return _skipped(workspace)
+    if off := workspace.settings.skip_feedback:
+        return _skipped(workspace, f"{off} is set, so no feedback was recorded. Unset it to record feedback.")
     answers = Answers(
         phase0_helpful=phase0_helpful,
         reviews_worked=reviews_worked,
@@ -66,24 +61,51 @@ def record_feedback(
     check_workflow_id(workflow_id)
     session_id = workspace.session_id()
     files = find_workflow_files(workspace, workflow_id)
+    if not files and not answers.fill(kind):
+        return _skipped(workspace, _NOTHING)
     facts = analyze_workflow_logs(files, workflow_id)
     warnings = [*_warnings(files, session_id, workflow_id), *answers.warnings(mode, kind)]
     process = tool = None
     if kind != FeedbackKind.TOOL:
         entry = extract_process_feedback(workspace, facts, answers, mode, request_id)
-        process = _append(workspace, entry, ("mode", *answers.for_process()), warnings)
+        process = save_process_feedback(workspace, entry, ("mode", *answers.for_process()), warnings)
     if kind != FeedbackKind.PROCESS:
         seen = extract_tool_feedback(workspace, facts, answers, mode, request_id)
-        tool = _append_verified(workspace, seen, ("mode", *answers.for_tool()), warnings)
+        tool = save_tool_feedback(workspace, seen, ("mode", *answers.for_tool()), warnings)
+    recorded = process or tool
     return FeedbackRecorded(
-        recorded=bool(tool or process),
+        recorded=bool(recorded),
         tool_id=tool.id if tool else None,
         process_id=process.id if process else None,
         workflow_id=facts.workflow_id,
+        item_completed=complete_item(workspace, facts.workflow_id, recorded.id, warnings) if recorded else None,
         inferred=_inferred(facts, answers, mode),
         warnings=warnings,
         legacy_detected=workspace.legacy.detected(),
     )
+
+
+def open_questions(
+    workspace: Workspace,
+    *,
+    mode: FeedbackMode = FeedbackMode.AUTO,
+    kind: FeedbackKind = FeedbackKind.BOTH,
+    workflow_id: str | None = None,
+    request_id: str | None = None,  # noqa: ARG001  takes what `record_feedback` takes
+    **answers: Any,
+) -> list[Question]:
+    """The questions that a person should be asked before feedback is recorded: those that the caller left out.
+
+    None in auto mode, and none if nothing would be recorded.
+
+    Raises:
+        InvalidInputError: if recording would refuse these arguments, so that nobody is asked in vain.
+    """
+    if mode != FeedbackMode.INTERACTIVE or workspace.settings.skip_feedback:
+        return []
+    check_workflow_id(workflow_id)
+    said = Answers(**answers).said()
+    return [one for one in QUESTIONS if kind in (FeedbackKind.BOTH, one.about) and one.name not in said]
 
 
 def check_workflow_id(workflow_id: str | None) -> None:
@@ -116,6 +138,8 @@ def extract_tool_feedback(
         repo_type=get_repo_type(workspace.paths.work_root),
         duration_seconds=facts.duration_seconds,
         phases=facts.phases,
+        active_seconds=facts.active_seconds,
+        active_phases=facts.active_phases,
         phase0_guidance_used=facts.phase0_guidance_used,
         reviews_worked=facts.reviews_worked,
         orchestrator_errors=list(facts.orchestrator_errors),
@@ -154,53 +178,17 @@ def extract_process_feedback(
 
 def _custom_items(workspace: Workspace, facts: WorkflowFacts) -> list[str]:
     """Items that the shipped workflow does not have: those that came up, and those only defined so far."""
-    return sorted({*facts.custom_items, *defined_items(workspace.paths.work_root) - ITEMS})
+    return sorted({*facts.custom_items, *defined_items(workspace) - ITEMS})
 
 
-def _skipped(workspace: Workspace) -> FeedbackRecorded:
-    why = f"{workspace.settings.skip_feedback} is set, so no feedback was recorded. Unset it to record feedback."
+_NOTHING = (
+    "No workflow was found and nothing was stated, so there was nothing to record. "
+    "State what you know, such as learnings, or name the workflow."
+)
+
+
+def _skipped(workspace: Workspace, why: str) -> FeedbackRecorded:
     return FeedbackRecorded(recorded=False, skipped=why, legacy_detected=workspace.legacy.detected())
-
-
-def _append_verified(
-    workspace: Workspace, seen: ToolObservation, stated: Iterable[str], warnings: list[str]
-) -> ToolFeedback | None:
-    entry = anonymize_tool_feedback(seen, workspace.key())
-    problems = verify_anonymization(encode_line(entry.model_dump(mode="json", exclude_none=True)))
-    if not problems:
-        return _append(workspace, entry, stated, warnings)
-    warnings.append(f"The tool entry was not recorded, because it is not anonymous: {' '.join(problems)} Report this.")
-    return None
-
-
-def _append(workspace: Workspace, entry: E, stated: Iterable[str], warnings: list[str]) -> E:
-    """Append an entry, unless it is there already: a learning told twice of one workflow does not recur.
-
-    A retry is judged by what was stated: log and state may have grown since the first try.
-    """
-    stream = workspace.stream(type(entry))
-    records = stream.read().records
-    earlier = next((one for one in records if entry.request_id and one.request_id == entry.request_id), None)
-    same = next((one for one in reversed(records) if _content(one) == _content(entry)), None)
-    if earlier is not None:
-        entry = earlier.model_copy(update={name: getattr(entry, name) for name in stated})
-    elif same is not None:
-        if _ALREADY not in warnings:
-            warnings.append(_ALREADY)
-        return same
-    try:
-        return stream.append(entry)
-    except StateConflictError as error:  # the tool stream would name the hash, which tells the caller nothing
-        raise StateConflictError(
-            "This request id was already used to record other feedback. Use a new one for new answers."
-        ) from error
-
-
-_ALREADY = "The same feedback was recorded before, so nothing was added."
-
-
-def _content(entry: E) -> dict[str, Any]:
-    return entry.model_dump(exclude={"id", "rev", "timestamp", "session_id", "request_id"})
 
 
 def _guessed(facts: WorkflowFacts, answers: Answers, mode: FeedbackMode) -> dict[str, str]:
@@ -214,6 +202,8 @@ def _inferred(facts: WorkflowFacts, answers: Answers, mode: FeedbackMode) -> dic
     said = {
         "duration_seconds": facts.duration_seconds,
         "phases": facts.phases or None,
+        "active_seconds": facts.active_seconds,
+        "active_phases": facts.active_phases or None,
         "phase0_guidance_used": facts.phase0_guidance_used,
         "reviews_worked": None if answers.reviews_worked else facts.reviews_worked,
         "parallel_agents_used": None if answers.multi_agents else facts.parallel_agents_used,

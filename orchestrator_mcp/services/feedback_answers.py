@@ -1,7 +1,8 @@
 """What a caller answered to the ten questions of feedback, and which fields of which entry that fills."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from orchestrator_mcp.errors import InvalidInputError
@@ -18,6 +19,8 @@ from orchestrator_mcp.records.fields import (
 
 MAX_ANSWER = 2000
 MAX_ITEMS = 50
+
+_NONE = {"none", "no", "nothing", "n/a", "-"}
 
 _TEXTS = ("confusing_items", "tool_suggestions", "what_went_well", "challenges", "learnings", "improvements")
 _PARALLEL = {Applicable.YES: True, Applicable.NO: False, Applicable.NOT_APPLICABLE: None}
@@ -47,6 +50,15 @@ class Answers:
         if len(items) > MAX_ITEMS or any(len(item) > SHORT for item in items):
             raise InvalidInputError(f"confusing_items takes at most {MAX_ITEMS} ids of {SHORT} characters. Name fewer.")
 
+    def said(self) -> dict[str, Any]:
+        """The answers that were given; an empty text is none."""
+        return {one.name: answer for one in fields(self) if (answer := getattr(self, one.name)) not in (None, "")}
+
+    def fill(self, kind: FeedbackKind) -> bool:
+        """Whether anything in entries of this kind was said."""
+        about_tool, about_process = kind != FeedbackKind.PROCESS, kind != FeedbackKind.TOOL
+        return bool((about_tool and self.for_tool()) or (about_process and self.for_process()))
+
     def for_tool(self) -> dict[str, Any]:
         """The tool entry's fields that were said."""
         said: dict[str, Any] = {}
@@ -74,6 +86,12 @@ class Answers:
     def warnings(self, mode: FeedbackMode, kind: FeedbackKind) -> Iterator[str]:
         """What the caller may not expect of what becomes of these answers."""
         if mode == FeedbackMode.INTERACTIVE and not (self.for_tool() or self.for_process()):
-            yield "mode is interactive, but no question was answered. Pass the answers as parameters."
+            yield "mode is interactive, but no question was answered."
         if kind == FeedbackKind.TOOL and self.for_process():
             yield "Free text and answers about the project belong to the process entry, which kind=tool leaves out."
+
+
+def listed(text: str) -> list[str]:
+    """The ids that a person typed, with commas, semicolons or spaces between; "none" is none."""
+    found = [one for one in re.split(r"[,;\s]+", text) if one]
+    return [] if len(found) == 1 and found[0].casefold() in _NONE else found

@@ -1,17 +1,19 @@
 """Reviewing feedback: the patterns of workflows, as a filter of the same review, with themes and averages beside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
-from orchestrator_mcp.analysis.averages import averages_of, usage_of
+from orchestrator_mcp.analysis.averages import averages_of, completion_of, outcomes_of, skips_of, usage_of
 from orchestrator_mcp.analysis.detectors import OF_RUNS, History, praised
+from orchestrator_mcp.analysis.digests import moment
 from orchestrator_mcp.analysis.extraction_errors import is_own
 from orchestrator_mcp.analysis.facts import PROCESS
-from orchestrator_mcp.analysis.patterns import MIN_WORKFLOWS
+from orchestrator_mcp.analysis.runs import Run, aged
 from orchestrator_mcp.analysis.themes import themes
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.base import FORGOTTEN
-from orchestrator_mcp.records.feedback_review import FeedbackReview, Theme
+from orchestrator_mcp.records.feedback_review import FeedbackReview, StaleWorkflow, Theme
 from orchestrator_mcp.records.fields import FeedbackKind
 from orchestrator_mcp.records.pattern import Pattern, PatternKind, Window
 from orchestrator_mcp.records.workflow import LogEvent
@@ -54,6 +56,7 @@ def review_feedback(
         found = [one for one in _found(view, span, history) if _about(view, one) in about]
         patterns = _shown(view, ranked(found), span, workspace)
         said = list(_said(view, history)) if FeedbackKind.PROCESS in about else []
+    runs = aged(history.now, workspace.now())
     return FeedbackReview(
         window=Window(from_=moment_of(span[0]), to=moment_of(span[1])),
         days=None if all else days,
@@ -69,6 +72,10 @@ def review_feedback(
         positives=[text for row, text in praised(history) if row.about in about],
         usage=list(usage_of(history.now, about)),
         averages=averages_of(history.now),
+        outcomes=outcomes_of(runs),
+        completion=completion_of(runs),
+        stale=list(islice(_stale(runs), THEMES)),
+        skips=skips_of(history.now),
         repositories=1 + len(workspace.beside),
         warnings=[*workspace.unread, *view.notes, *_left_out(history)],
         legacy_detected=workspace.legacy.detected(),
@@ -77,11 +84,19 @@ def review_feedback(
 
 def _found(view: View, span: Span, history: History) -> list[Found]:
     """Unlike the review of everything, only what several workflows have in common."""
-    kinds = (PatternKind.WORKFLOW_ERROR, PatternKind.CHALLENGE)
-    of_text = [one for kind in kinds for one in recurring(view, kind, span, None, MIN_WORKFLOWS)]
-    every = with_feedback(view.db, span, of_text, history)
-    common = [one for one in every if one.tally.occasions >= MIN_WORKFLOWS and not one.ignored]
+    kinds, least = (PatternKind.WORKFLOW_ERROR, PatternKind.CHALLENGE), view.config.min_workflows
+    of_text = [one for kind in kinds for one in recurring(view, kind, span, None, least)]
+    every = with_feedback(view.db, span, of_text, history, least)
+    common = [one for one in every if one.tally.occasions >= least and not one.ignored]
     return [*common, *found_in_runs(history)]
+
+
+def _stale(runs: Iterable[Run]) -> Iterator[StaleWorkflow]:
+    for run in runs:
+        if run.outcome == "stale" and run.name is not None and run.last is not None:
+            yield StaleWorkflow(
+                workflow_id=quotation(run.name), last_seen=moment(run.last), sessions=sorted(filter(None, run.sessions))
+            )
 
 
 def _left_out(history: History) -> Iterator[str]:
@@ -101,7 +116,7 @@ def _about(view: View, found: Found) -> FeedbackKind:
 
 def _shown(view: View, found: list[Found], span: Span, workspace: Workspace) -> list[Pattern]:
     trends, now = trends_of(view.db, [one.group.key_ids for one in found], span), workspace.now()
-    return [pattern_of(view.db, one, span, now, trend) for one, trend in zip(found, trends, strict=True)]
+    return [pattern_of(view, one, span, now, trend) for one, trend in zip(found, trends, strict=True)]
 
 
 def _said(view: View, history: History) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -7,6 +7,7 @@ from typing import cast
 
 from orchestrator_mcp.analysis.workflow_actions import Step
 from orchestrator_mcp.analysis.workflow_fold import companion, folded
+from orchestrator_mcp.analysis.workflow_repeats import tried_again
 from orchestrator_mcp.errors import InvalidInputError, OrchestratorError, StateConflictError, WorkspaceBusyError
 from orchestrator_mcp.records.workflow import LogEvent, WorkflowState
 from orchestrator_mcp.storage.ids import new_id
@@ -22,9 +23,10 @@ _ACTORS = {"cli": "human", "claude-code": "claude_code"}
 
 @dataclass(frozen=True)
 class Recorded:
-    """The state that an action made, and what it was worth being reminded of."""
+    """The state that an action made, its event, and what it was worth being reminded of."""
 
     state: WorkflowState
+    event: LogEvent
     warnings: tuple[str, ...]
 
 
@@ -49,6 +51,7 @@ class Journal:
         self._workspace = workspace
         self._log = workspace.stream(LogEvent, session_id)
         self._file = state_file(workspace, session_id or workspace.session_id())
+        self._seen: Seen | None = None
 
     def settle(self) -> tuple[Seen, WorkflowState | None]:
         """Repair what a crash left: give an event its companion, bring the state up to the log, move it when it ended.
@@ -57,7 +60,7 @@ class Journal:
             What lies there now, and the workflow it says; that of one that ended too.
         """
         for _ in range(_TRIES):
-            seen = self._file.read()
+            seen = self._seen = self._file.read(self._seen)
             state = current(seen)
             if state is None:
                 return seen, None
@@ -76,7 +79,8 @@ class Journal:
 
         Args:
             make: given the workflow, or None, what becomes of the action. Asked again if another process was faster.
-            request_id: of a call that may be repeated. Repeated, it changes nothing and is answered as it was.
+            request_id: of a call that may be repeated. Repeated, it changes nothing and is answered as it was. Without
+                one, the same action again within two seconds is a repetition.
 
         Raises:
             StateConflictError: if that request id was used for something else.
@@ -86,6 +90,8 @@ class Journal:
         for _ in range(_TRIES):
             seen, state = self.settle()
             earlier = [event for event in seen.events if request and event.request_id == request]
+            if not request:
+                earlier = tried_again(seen.events, state, make, self._workspace.now(), self._content)
             if earlier:
                 return self._repeated(seen, earlier, make)
             made = make(state)
@@ -94,7 +100,7 @@ class Journal:
             if stored is not None:
                 before = state if made.event.workflow_id == _id(state) else None
                 after = cast("WorkflowState", folded(before, stored))  # an event of ours always makes a state
-                return Recorded(after, made.warnings + self._caught_up())
+                return Recorded(after, stored[0], made.warnings + self._caught_up())
         raise self._busy()
 
     def _stamped(self, state: WorkflowState | None, event: LogEvent, request_id: str | None) -> list[LogEvent]:
@@ -151,7 +157,7 @@ class Journal:
         with suppress(OrchestratorError):  # what cannot be said of that state was not said of it
             made = make(before)
             if self._content(made.event) == self._content(first):
-                return Recorded(after, made.warnings)
+                return Recorded(after, first, made.warnings)
         raise _used(first)
 
     def _repeated_of_another(
@@ -169,7 +175,7 @@ class Journal:
             same = (event.event_type, event.item_id) == (first.event_type, first.item_id)
         if not same:
             raise _used(first)
-        return Recorded(present, ())
+        return Recorded(present, first, ())
 
     def _content(self, event: LogEvent) -> object:
         """What an event says, as it is stored; `workflow.yaml` may have changed between a call and its repetition."""

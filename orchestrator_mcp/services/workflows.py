@@ -2,33 +2,42 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
+from orchestrator_mcp.analysis.baseline import FEEDBACK_ITEM
+from orchestrator_mcp.analysis.runs import STALE
 from orchestrator_mcp.analysis.sanitize import clip, single_line
-from orchestrator_mcp.analysis.workflow_actions import Step, Update, next_step, open_items, phase_views, step
-from orchestrator_mcp.analysis.workflow_definition import default_definition, parse_definition
+from orchestrator_mcp.analysis.workflow_actions import (
+    FEEDBACK_RECORDED,
+    Step,
+    Update,
+    later_items,
+    next_step,
+    open_items,
+    phase_views,
+    step,
+)
 from orchestrator_mcp.analysis.workflow_fold import STARTED, folded
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, OrchestratorError, StateConflictError
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.fields import WorkflowAction, WorkflowEventKind
-from orchestrator_mcp.records.workflow import LogEvent, WorkflowDefinition, WorkflowState, WorkflowView
+from orchestrator_mcp.records.workflow import ItemView, LogEvent, WorkflowState, WorkflowUpdated, WorkflowView
 from orchestrator_mcp.storage.ids import new_workflow_id
 from orchestrator_mcp.storage.project import find_workflow_files
 from orchestrator_mcp.storage.workspace import Workspace
-from orchestrator_mcp.storage.yaml_files import read_yaml
 
 from .feedback import check_workflow_id
+from .feedback_at_finish import record_at_finish, records_at_finish
+from .workflow_definitions import project_definition
 from .workflow_journal import Journal, current, state_file
 
 E = TypeVar("E", WorkflowAction, WorkflowEventKind)
 
 EXCERPT = 160
-STALE = timedelta(days=1)
-FILE = "workflow.yaml"
 _MOST_SHOWN = 50
 _LOOKED_THROUGH = 50
+_LONGEST_COMMAND = 500
 
 
 def start_workflow(
@@ -69,7 +78,7 @@ def update_workflow(
     exit_code: fields.ExitCode | None = None,
     workflow_id: fields.PastWorkflowId | None = None,
     request_id: fields.RequestId | None = None,
-) -> WorkflowView:
+) -> WorkflowUpdated:
     """Record what happened; answers what is open.
 
     Raises:
@@ -84,6 +93,7 @@ def update_workflow(
         command=_filled("command", command, fields.LONG),
         exit_code=_whole(exit_code),
     )
+    settled = {FEEDBACK_ITEM} if records_at_finish(workspace) else ()
     workspace.touch()
     session_id = _session_of(workspace, workflow_id)
     if session_id is None and workspace.known_session() is None:
@@ -92,10 +102,30 @@ def update_workflow(
     def make(state: WorkflowState | None) -> Step:
         if state is None or state.is_over or workflow_id not in {None, state.workflow_id}:
             raise NotFoundError(_none_running(workspace, workflow_id))
-        return step(state, update)
+        return step(state, update, settled)
 
     recorded = Journal(workspace, session_id).record(make, request_id)
-    return _view(workspace, recorded.state, recorded.warnings)
+    view = _view(workspace, recorded.state, recorded.warnings)
+    if update.action is WorkflowAction.FINISH and records_at_finish(workspace):
+        view = _with_feedback(workspace, view, session_id)
+    view = view.model_copy(update={"warnings": [*view.warnings, *_saved(workspace, update.action)]})
+    return WorkflowUpdated(**dict(view), recorded=_excerpt(recorded.event.message))
+
+
+def _saved(workspace: Workspace, action: WorkflowAction) -> tuple[str, ...]:
+    """Save the state to its branch, where a person asked for that; returns warnings."""
+    if workspace.config.state_branch is None:
+        return ()
+    from .persistence import save_after  # noqa: PLC0415  it runs git, which few ask for
+
+    return save_after(workspace, action)
+
+
+def _with_feedback(workspace: Workspace, view: WorkflowView, session_id: str | None) -> WorkflowView:
+    """A finished workflow, with its feedback recorded."""
+    done, warnings = record_at_finish(workspace, view.workflow_id or "", session_id)
+    next_step = f"The workflow is {view.status}{FEEDBACK_RECORDED}" if done else view.next_step
+    return view.model_copy(update={"next_step": next_step, "warnings": [*view.warnings, *warnings]})
 
 
 def get_workflow(workspace: Workspace, *, workflow_id: fields.PastWorkflowId | None = None) -> WorkflowView:
@@ -118,26 +148,13 @@ def get_workflow(workspace: Workspace, *, workflow_id: fields.PastWorkflowId | N
 
 def _beginning(workspace: Workspace) -> dict[str, Any]:
     """What the log keeps of a workflow's beginning: all that its state can be made of again."""
-    definition, source = _definition(workspace)
+    definition, source = project_definition(workspace)
     return {
         "project": None,
         "workflow_type": definition.name,
         "workflow_yaml_path": source,
-        "definition": definition.model_dump(mode="json"),
+        "definition": definition.model_dump(mode="json", exclude_none=True),
     }
-
-
-def _definition(workspace: Workspace) -> tuple[WorkflowDefinition, str | None]:
-    """The project's own workflow, and the file's name; else the one that is shipped."""
-    value = read_yaml(workspace.paths.work_root / FILE)
-    if value is None:
-        return default_definition(), None
-    definition = parse_definition(value)
-    ids = [name for phase in definition.phases for name in (phase.id, *(item.id for item in phase.items))]
-    for name in ids:
-        if workspace.redact({"item_id": name})["item_id"] != name:  # what is stored must still be that id
-            raise InvalidInputError(f"{FILE} cannot be used: one of its ids looks like a secret. Rename it.")
-    return definition, FILE
 
 
 def _session_of(workspace: Workspace, workflow_id: str | None) -> str | None:
@@ -183,8 +200,10 @@ def _unfinished_elsewhere(workspace: Workspace) -> Iterator[WorkflowState]:
 
 
 def _stale(workspace: Workspace, state: WorkflowState) -> Iterator[str]:
-    if state.updated_at and not state.is_over and workspace.now() - state.updated_at > STALE:
-        yield f"Nothing was recorded since {state.updated_at:%Y-%m-%d}. Finish or abandon it if nobody works on it."
+    going_on = not state.is_over and state.status != "paused"
+    if state.updated_at and going_on and workspace.now() - state.updated_at > STALE:
+        since = f"{state.updated_at:%Y-%m-%d}"
+        yield f"This workflow is stale: nothing was recorded since {since}. Finish or abandon it if nobody works on it."
 
 
 def _named(state: WorkflowState) -> str:
@@ -192,20 +211,26 @@ def _named(state: WorkflowState) -> str:
 
 
 def _view(workspace: Workspace, state: WorkflowState, warnings: tuple[str, ...]) -> WorkflowView:
-    open_now = [] if state.is_over else open_items(state)
+    open_now, ahead = ([], []) if state.is_over else (open_items(state), later_items(state))
     return WorkflowView(
         workflow_id=state.workflow_id,
         task=_excerpt(state.task_description),
         status=state.status,
         phase=state.current_phase_id,
         phases=phase_views(state)[:_MOST_SHOWN],
-        open_items=[item.model_copy(update={"name": _excerpt(item.name)}) for item in open_now[:_MOST_SHOWN]],
+        open_items=[_item_view(item) for item in open_now[:_MOST_SHOWN]],
         open_total=len(open_now),
+        later=[_item_view(item) for item in ahead[:_MOST_SHOWN]],
         revision=state.revision or 0,
         next_step=next_step(state),
         warnings=list(warnings),
         legacy_detected=workspace.legacy.detected(),
     )
+
+
+def _item_view(item: ItemView) -> ItemView:
+    command = item.command and clip(item.command, _LONGEST_COMMAND)
+    return item.model_copy(update={"name": _excerpt(item.name), "command": command})
 
 
 def _excerpt(text: str | None) -> str:

@@ -32,6 +32,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "log_success_metric": {"invocation_id": RUN, "success": True, "quality_rating": 5},
     "get_agent_ranking": {"task_type": "x"},
     "list_sessions": {"limit": 3},
+    "diagnose": {},
+    "export_snapshot": {},
     "start_workflow": {"task": "Add a login page"},
     "update_workflow": {"action": "complete", "item": "initial_plan", "text": "Two pages and a form"},
     "get_workflow": {},

@@ -36,8 +36,8 @@ def rate_of(found: FeedbackReview, kind: PatternKind) -> tuple[int, int] | None:
     return (rates[0].k, rates[0].n) if rates and rates[0] else None
 
 
-def workflow(number: int, *, seconds=None, reviewed=None, skipped=(), parallel=None, ended=True):
-    """One whole workflow: phases with their seconds, and what happened in them."""
+def workflow(number: int, *, seconds=None, reviewed=None, skipped=(), parallel=None, ended=True, busy=None):
+    """One whole workflow: phases with their seconds, what happened in them, and a note every so many busy seconds."""
     name, at = f"wf_{number:08x}", number * DAY
     lines = [raw("workflow_started", at, workflow=name, message="Started workflow: x")]
     for phase, long in (seconds or {"PLAN": 600, "REVIEW": 300}).items():
@@ -49,6 +49,9 @@ def workflow(number: int, *, seconds=None, reviewed=None, skipped=(), parallel=N
         if phase == "REVIEW" and reviewed is not None:
             done = "item_completed" if reviewed else "item_skipped"
             lines.append(raw(done, at, "security_review", workflow=name, phase=phase))
+        lines += [
+            raw("note_added", at + then, workflow=name, phase=phase) for then in range(busy or long, long, busy or 1)
+        ]
         at += long
         lines.append(raw("phase_completed", at, phase=phase, workflow=name))
     return [*lines, raw("workflow_completed", at, workflow=name)] if ended else lines

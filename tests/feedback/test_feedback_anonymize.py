@@ -179,7 +179,8 @@ def test_nothing_planted_in_any_field_survives_in_the_tool_entry(secret, tmp_pat
 def test_redaction_before_writing_leaves_a_tool_entry_as_it_is(tmp_path):
     at = workspace(tmp_path, redact=redact_json)
     for number in range(50):
-        record_feedback(at, kind=FeedbackKind.TOOL, workflow_id=f"wf_{number}", request_id=f"call-{number}")
+        named = {"workflow_id": f"wf_{number}", "request_id": f"call-{number}"}
+        record_feedback(at, kind=FeedbackKind.TOOL, reviews_worked="yes", **named)
     assert b"REDACTED" not in tool_lines(at)
     assert verify_anonymization(tool_lines(at)) == []
 

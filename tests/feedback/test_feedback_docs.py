@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
 from projects import Project
 from review_world import log, workflows
 
+from orchestrator_mcp.analysis.baseline import FEEDBACK_ITEM, LEARNINGS_ITEM
 from orchestrator_mcp.analysis.detectors import DETECTORS
+from orchestrator_mcp.analysis.workflow_definition import parse_definition
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "feedback.md").read_text("utf-8")
@@ -31,6 +34,11 @@ def test_what_it_says_to_type_works_and_prints_what_it_shows(project: Project) -
     for line in "".join(blocks("sh")).splitlines():
         run(project, shlex.split(line)[1:])
     assert "WF-002" in (project.root / "ROADMAP.md").read_text("utf-8")
+
+
+def test_its_last_phase_is_one_of_a_workflow() -> None:
+    (phase,) = parse_definition(yaml.safe_load("phases:\n" + blocks("yaml")[0])).phases
+    assert [item.id for item in phase.items] == [LEARNINGS_ITEM, FEEDBACK_ITEM]
 
 
 def test_every_detector_is_named() -> None:

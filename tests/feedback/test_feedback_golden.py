@@ -101,7 +101,8 @@ def test_a_session_of_its_own_is_preferred_to_legacy_files(tmp_path):
 
 def test_migrated_files_are_found_in_the_session_they_moved_to(tmp_path):
     at = workspace(sample(tmp_path))
-    moved = at.sessions.create_session() if at.store() else ""
+    assert at.session_id()
+    moved = at.sessions.create_session()
     folder = at.paths.for_session(moved).session_dir()
     meta = json.loads((folder / "meta.json").read_text())
     (folder / "meta.json").write_text(json.dumps({**meta, "migrated_from": "."}))

@@ -53,7 +53,7 @@ def test_without_a_workflow_the_answers_are_still_recorded(tmp_path):
 def test_a_workflow_that_nobody_recorded_keeps_its_name(tmp_path):
     write_log(tmp_path, LOG)
     at = workspace(tmp_path)
-    answer = record_feedback(at, workflow_id="wf_elsewhere")
+    answer = record_feedback(at, workflow_id="wf_elsewhere", learnings="Ask first.")
     assert answer.workflow_id == "wf_elsewhere"
     assert answer.warnings == [
         "No state or log mentions the workflow wf_elsewhere, so only what you stated was recorded."
@@ -61,9 +61,29 @@ def test_a_workflow_that_nobody_recorded_keeps_its_name(tmp_path):
     assert process_entries(at)[0].task is None
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"mode": "interactive"},
+        {"workflow_id": "wf_elsewhere"},
+        {"confusing_items": [], "learnings": ""},
+        {"kind": "tool", "learnings": "what no tool entry holds"},
+        {"kind": "process", "commands_failed": "yes"},
+    ],
+)
+def test_without_a_workflow_and_without_an_answer_there_is_nothing_to_record(said, tmp_path):
+    at = workspace(tmp_path)
+    answer = record_feedback(at, **said)
+    assert (answer.recorded, answer.tool_id, answer.process_id) == (False, None, None)
+    assert answer.skipped.startswith("No workflow was found and nothing was stated, so there was nothing to record.")
+    assert (tool_entries(at), process_entries(at)) == ([], [])
+
+
 @pytest.mark.parametrize(("kind", "tool", "process"), [("both", 1, 1), ("tool", 1, 0), ("process", 0, 1)])
 def test_kind_narrows(kind, tool, process, tmp_path):
     at = workspace(tmp_path)
+    write_log(tmp_path, LOG)
     answer = record_feedback(at, kind=kind)
     assert (len(tool_entries(at)), len(process_entries(at))) == (tool, process)
     assert (answer.tool_id is not None, answer.process_id is not None) == (bool(tool), bool(process))
@@ -88,7 +108,7 @@ def test_interactive_mode_guesses_no_persons_answer(tmp_path):
     (process,) = process_entries(at)
     assert (process.what_went_well, process.challenges, process.inferred) == (None, None, [])
     assert (process.mode, process.task) == ("interactive", "Add login")
-    assert answer.warnings == ["mode is interactive, but no question was answered. Pass the answers as parameters."]
+    assert answer.warnings == ["mode is interactive, but no question was answered."]
 
 
 def test_all_ten_answers_land_where_they_belong(tmp_path):
@@ -160,8 +180,8 @@ def test_the_same_feedback_once_more_adds_nothing(tmp_path):
 
 def test_a_retry_finishes_what_a_crash_left_half_done(tmp_path):
     at = workspace(tmp_path)
-    half = record_feedback(at, kind=FeedbackKind.PROCESS, request_id="call-1")
-    whole = record_feedback(at, request_id="call-1")
+    half = record_feedback(at, kind=FeedbackKind.PROCESS, learnings="L", request_id="call-1")
+    whole = record_feedback(at, learnings="L", request_id="call-1")
     assert whole.process_id == half.process_id
     assert whole.tool_id is not None
     assert (len(tool_entries(at)), len(process_entries(at))) == (1, 1)
@@ -178,7 +198,7 @@ def test_the_same_request_id_for_other_answers_is_refused(tmp_path):
 
 def test_a_request_id_finds_its_entry_only_by_its_hash(tmp_path):
     at = workspace(tmp_path)
-    record_feedback(at, request_id="toolu_bob")
+    record_feedback(at, learnings="L", request_id="toolu_bob")
     assert "toolu_bob" not in tool_entries(at)[0].model_dump_json()
     assert process_entries(at)[0].request_id == "toolu_bob"
 
@@ -232,8 +252,8 @@ def test_a_finished_workflows_state_is_found_by_name_and_never_by_path(tmp_path)
     (folder / "state.json").write_text(json.dumps({"workflow_id": "wf_new", "task_description": "Newer", "phases": {}}))
     assert record_feedback(at).workflow_id == "wf_new"
     record_feedback(at, workflow_id="wf_old")
-    record_feedback(at, workflow_id="../state")
-    assert [entry.task for entry in process_entries(at)] == ["Newer", "Older", None]
+    assert not record_feedback(at, workflow_id="../state").recorded
+    assert [entry.task for entry in process_entries(at)] == ["Newer", "Older"]
 
 
 def test_foreign_files_of_the_same_name_are_not_read(tmp_path):
@@ -262,7 +282,7 @@ def test_repo_type(files, kind, tmp_path):
         (tmp_path / name).touch()
     assert get_repo_type(tmp_path) is kind
     at = workspace(tmp_path)
-    record_feedback(at)
+    record_feedback(at, reviews_worked="yes")
     assert tool_entries(at)[0].repo_type == kind
 
 
@@ -270,7 +290,7 @@ def test_the_repository_is_named_in_the_process_entry_only(tmp_path):
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "config").write_text('[remote "origin"]\n\turl = https://bob:tok@github.com/acme/api.git\n')
     at = workspace(tmp_path)
-    record_feedback(at)
+    record_feedback(at, learnings="L")
     assert process_entries(at)[0].repo == "github.com/acme/api"
     assert "acme" not in tool_entries(at)[0].model_dump_json()
 

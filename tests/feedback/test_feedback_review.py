@@ -162,13 +162,34 @@ def test_a_phase_that_changed_is_said_against_the_projects_own_history(project: 
     usual = [
         line for n in range(12) for line in workflow(n, seconds={"PLAN": 900 + chance.randrange(200), "REVIEW": 60})
     ]
-    slower = [line for n in range(12, 18) for line in workflow(n, seconds={"PLAN": 3600, "REVIEW": 61})]
+    slower = [line for n in range(12, 18) for line in workflow(n, seconds={"PLAN": 3600, "REVIEW": 61}, busy=900)]
     log(project, usual + slower)
     project.now = datetime(2026, 1, 23, 13, tzinfo=UTC)
     (found,) = only(review(project, all=False, days=7), PatternKind.PHASE_TIMING)
     assert found.title.startswith("PLAN takes longer than the usual 1")
     assert (found.rate.k, found.rate.n) == (6, 6)
     assert only(review(project, all=False, days=30), PatternKind.PHASE_TIMING) == []  # nothing before to compare with
+
+
+def test_a_night_is_no_long_phase(project: Project) -> None:
+    """Idle time is not work: on the wall clock these phases took sixty times as long as usual."""
+    usual = workflows(10, seconds={"PLAN": 600})
+    overnight = []
+    for number in range(10, 18):
+        name, at = f"wf_{number:08x}", number * DAY
+        overnight += [
+            raw("workflow_started", at, workflow=name),
+            raw("phase_started", at, phase="PLAN", workflow=name),
+            raw("note_added", at + 300, workflow=name, status="paused"),
+            raw("note_added", at + 36_000, workflow=name, status="active"),
+            raw("phase_completed", at + 36_300, phase="PLAN", workflow=name),
+            raw("workflow_completed", at + 36_300, workflow=name),
+        ]
+    log(project, usual + overnight)
+    found = review(project)
+    assert only(found, PatternKind.PHASE_TIMING) == []
+    assert found.averages.phases["PLAN"].mean > 10_000
+    assert found.averages.active_phases["PLAN"].mean == 600
 
 
 def test_too_short_a_history_says_nothing(project: Project) -> None:

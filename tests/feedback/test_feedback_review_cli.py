@@ -36,6 +36,8 @@ def test_the_layout(project: Project) -> None:
         "  • A workflow: avg 15 min, median 15 min",
         "  • Errors per workflow: avg 0.0",
         "  • Items skipped: avg 50%",
+        "  • Completed: 8 of 8 (68–100 %)",
+        "  • Most skipped: visual_tests 8 of 8",
         "  • Used: reviews 8 of 8 (68–100 %), parallel agents 0 of 8 (0–32 %)",
     ]
 

@@ -35,6 +35,9 @@ def test_a_whole_workflow(folder: Path) -> None:
     started = json.loads(done(folder, "start", "Add a login page", "--json"))
     shown = done(folder, "workflow", "complete", "one", "--notes", "Two pages")
     assert shown == (
+        "Completed item: one (A: 1 of 2 done)\nNo required item of A is open. Advance to the next phase.\n"
+    )
+    assert done(folder, "workflow", "show") == (
         f"{started['workflow_id']}  active  Add a login page\n"
         "▸ A  1 of 2 done\n"
         "  B  0 of 0 done\n"
@@ -42,7 +45,8 @@ def test_a_whole_workflow(folder: Path) -> None:
         "    two  two\n"
         "No required item of A is open. Advance to the next phase.\n"
     )
-    done(folder, "workflow", "skip", "two", "--reason", "Not now")
+    skipped = done(folder, "workflow", "skip", "two", "--reason", "Not now")
+    assert skipped.startswith("Skipped item: two (A: 1 of 2 done, 1 skipped)\n")
     done(folder, "workflow", "note", "A thought", "--item", "one")
     done(folder, "workflow", "event", "command", "--command", "make test", "--exit-code", "2", "--text", "E boom")
     done(folder, "workflow", "event", "review_completed", "--item", "security", "--text", "Fine")

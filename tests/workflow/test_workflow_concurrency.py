@@ -126,10 +126,10 @@ def test_an_append_drawn_from_something_else_is_drawn_again(at: Workspace, monke
 
     real, rivals = workflows.step, [ITEMS[1], ITEMS[2]]
 
-    def overtaken(state, update):
+    def overtaken(state, update, settled):
         if rivals and update.item == ITEMS[0]:
             update_workflow(at, action="complete", item=rivals.pop())
-        return real(state, update)
+        return real(state, update, settled)
 
     monkeypatch.setattr(workflows, "step", overtaken)
     assert update_workflow(at, action="complete", item=ITEMS[0]).phases[0].completed == 3

@@ -126,12 +126,13 @@ def test_advancing_reminds_of_what_is_open_and_goes_on(at: Workspace) -> None:
     check_agreement(at)
 
 
-def test_pause_and_resume_are_notes_to_old_readers(at: Workspace) -> None:
+def test_pause_and_resume_are_notes_to_old_readers(project: Project, at: Workspace) -> None:
     assert do(at, "pause", text="Lunch").status == "paused"
     view = do(at, "complete", item="one")
     assert "paused" in view.warnings[0]
     assert view.next_step == "The workflow is paused. Resume it before you go on."
     assert do(at, "resume").status == "active"
+    project.wait(seconds=2)
     assert do(at, "resume").warnings == ["The workflow was not paused."]
     assert [event["event_type"] for event in raw_log(at)[2:]] == ["note_added", "item_completed", *["note_added"] * 2]
     check_agreement(at)
@@ -336,9 +337,14 @@ def test_another_session_can_go_on_with_it_by_name(project: Project, at: Workspa
 def test_a_stale_workflow_is_flagged(project: Project, at: Workspace) -> None:
     assert get_workflow(at).warnings == []
     project.wait(days=3)
+    assert get_workflow(at).warnings == []
+    project.wait(seconds=1)
     assert get_workflow(at).warnings == [
-        "Nothing was recorded since 2026-11-21. Finish or abandon it if nobody works on it."
+        "This workflow is stale: nothing was recorded since 2026-11-21. Finish or abandon it if nobody works on it."
     ]
+    do(at, "pause", text="The person is on holiday")
+    project.wait(days=9)
+    assert get_workflow(at).warnings == []
 
 
 CALLS: list[dict] = [

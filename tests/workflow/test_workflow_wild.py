@@ -9,6 +9,8 @@ from projects import Project
 from workflow_world import check_valid, folder_of, raw_log, raw_state, read_only_state
 
 from orchestrator_mcp.errors import InvalidInputError, StateConflictError
+from orchestrator_mcp.services.feedback import record_feedback
+from orchestrator_mcp.services.feedback_review import review_feedback
 from orchestrator_mcp.services.migration import migrate_state
 from orchestrator_mcp.services.workflows import get_workflow, start_workflow, update_workflow
 
@@ -255,3 +257,25 @@ def test_an_unknown_future_state_is_valid_as_far_as_we_know(project: Project) ->
     state = read_only_state(agent)
     assert state is not None
     check_valid(state)
+
+
+def test_events_that_nobody_knows_stay_and_change_nothing(project: Project) -> None:
+    """Another program's lines in our log, known or not, are kept byte for byte, whatever is recorded around them."""
+    agent = project.agent()
+    start_workflow(agent, task="x")
+    log = folder_of(agent) / "log.jsonl"
+    theirs = [
+        b'{"event_type":"event_of_tomorrow","workflow_id":"wf_x","colour":{"deep":[1,null]},"timestamp":"soon"}\n',
+        b'{"event_type":"item_skipped","item_id":"initial_plan","workflow_id":"wf_of_others","details":"text"}\n',
+        b'{"unknown": true}\n',
+    ]
+    for number, line in enumerate(theirs):
+        with log.open("ab") as file:
+            file.write(line)
+        update_workflow(agent, action="note", text=f"n{number}")
+    record_feedback(agent, learnings="y")
+    update_workflow(agent, action="finish")
+    lines = log.read_bytes().splitlines(keepends=True)
+    assert [line for line in lines if line in theirs] == theirs
+    found = review_feedback(project.person(), all=True)
+    assert (found.workflows, found.outcomes["completed"], found.patterns) == (2, 1, [])
