@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from .errors import OrchestratorError
     from .services.telemetry_classes import TelemetryAnalyzer, TelemetryLogger
     from .services.workspace import open_workspace
+    from .storage.config import ConfigLoader
     from .storage.paths import OrchestratorPaths
     from .storage.sessions import SessionManager
     from .storage.workspace import Workspace
 
 _PUBLIC = {
+    "ConfigLoader": "storage.config",
     "OrchestratorError": "errors",
     "OrchestratorPaths": "storage.paths",
     "SessionManager": "storage.sessions",
@@ -29,6 +31,7 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "ConfigLoader",
     "OrchestratorError",
     "OrchestratorPaths",
     "SessionManager",

@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator_mcp.server.options import Options, parse_options
+from orchestrator_mcp.server.options import Options, add_options, options_of, parse_options
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
     from orchestrator_mcp.storage.workspace import Workspace
 
+__all__ = ["add_options", "main", "options_of", "serve"]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server; the process's exit code."""
-    options = parse_options(arguments)
+    """Run the server as its command line says; the process's exit code."""
+    return serve(parse_options(arguments))
 
+
+def serve(options: Options) -> int:
+    """Run the server; the process's exit code."""
     from orchestrator_mcp.server.debug_log import start_log  # noqa: PLC0415  --help and --version need none of it
     from orchestrator_mcp.server.startup import run_stdio  # noqa: PLC0415
 

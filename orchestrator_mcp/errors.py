@@ -16,6 +16,7 @@
     ├── SnapshotError            why nothing was exported or imported
     ├── AnonymizationError       an entry that is not anonymous, so nothing was sent
     └── RemoteError              a machine elsewhere did not take what was sent to it
+        └── UnreachableError     it was not reached at all, as without a network
 
 Each face translates once: the server into a tool error, the CLI into stderr and an exit code.
 """
@@ -83,3 +84,7 @@ class AnonymizationError(OrchestratorError):
 
 class RemoteError(OrchestratorError):
     """A remote refused, failed or could not be reached; what was not taken is still to be sent."""
+
+
+class UnreachableError(RemoteError):
+    """The remote was not reached at all, as is usual without a network."""

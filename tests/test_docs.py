@@ -46,6 +46,7 @@ def named(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("line", lines_for_people())
 def test_what_the_readme_says_to_type_works(line: str, tmp_path: Path) -> None:
     words = shlex.split(line, comments=True)[1:]
+    subprocess.check_output([*RUN, "init"], cwd=tmp_path)
     if any(word.isupper() for word in words):
         names = named(tmp_path)
         words = [names.get(word, word) for word in words] + (["--yes"] if words[0] == "forget" else [])

@@ -7,7 +7,8 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationError
@@ -24,7 +25,7 @@ NO_VERSION = "0.0.0"
 MAX_SECONDS = 366 * 24 * 3600
 MAX_TEMPLATES = 20
 
-_VERSION = r"^\d{1,4}\.\d{1,4}\.\d{1,5}(?:[.-]?(?:a|b|rc|alpha|beta|dev|post)\.?\d{0,4})?$"
+VERSION = r"^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,5}(?:[.-]?(?:a|b|rc|alpha|beta|dev|post)\.?[0-9]{0,4})?$"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _HASH, _LONG_HASH = 16, 32
 
@@ -43,11 +44,13 @@ def anonymize_tool_feedback(entry: ToolObservation, key: bytes) -> ToolFeedback:
         timestamp=entry.timestamp,
         request_id=request_hash(entry.request_id, key),
         workflow_id_hash=workflow_hash(entry.workflow_id, key),
-        installation_hash=_keyed(entry.timestamp.strftime("%Y-%m"), key, _HASH),
-        orchestrator_version=entry.orchestrator_version if _fits(_VERSION, entry.orchestrator_version) else NO_VERSION,
-        repo_type=entry.repo_type if entry.repo_type in set(RepoType) else RepoType.UNKNOWN,
+        installation_hash=month_hash(entry.timestamp, key),
+        orchestrator_version=entry.orchestrator_version if is_version(entry.orchestrator_version) else NO_VERSION,
+        repo_type=known_repo_type(entry.repo_type),
         duration_seconds=None if entry.duration_seconds is None else _bounded(entry.duration_seconds),
         phases=_known_phases(entry.phases),
+        active_seconds=None if entry.active_seconds is None else _bounded(entry.active_seconds),
+        active_phases=_known_phases(entry.active_phases),
         phase0_guidance_used=entry.phase0_guidance_used,
         reviews_worked=entry.reviews_worked,
         orchestrator_errors=said,
@@ -70,6 +73,21 @@ def request_hash(request_id: str | None, key: bytes) -> str | None:
     return None if request_id is None else _keyed(f"request:{request_id}", key, _LONG_HASH)
 
 
+def month_hash(moment: datetime, key: bytes) -> str:
+    """By this the entries of one installation and month belong together; another month's cannot be joined to them."""
+    return _keyed(moment.strftime("%Y-%m"), key, _HASH)
+
+
+def is_version(text: str) -> bool:
+    """Whether a version is told in numbers and the usual words, and nothing else."""
+    return re.match(VERSION, text) is not None and "\n" not in text
+
+
+def known_repo_type(name: str) -> str:
+    """The kind of repository, if it is one that the tool knows."""
+    return name if name in set(RepoType) else RepoType.UNKNOWN
+
+
 def _keyed(text: str, key: bytes, digits: int) -> str:
     return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:digits]
 
@@ -86,11 +104,8 @@ def _bounded(seconds: int) -> int:
     return min(max(seconds, 0), MAX_SECONDS)
 
 
-def _fits(pattern: str, text: str) -> bool:
-    return re.match(pattern, text) is not None and "\n" not in text
-
-
-def _only(allowed: Iterable[str]) -> AfterValidator:
+def only(allowed: Iterable[str]) -> AfterValidator:
+    """Have a text be one of these."""
     words = frozenset(allowed)
 
     def check(value: str) -> str:
@@ -101,7 +116,8 @@ def _only(allowed: Iterable[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _template(value: str) -> str:
+def closed_template(value: str) -> str:
+    """Have a text be made of the closed vocabulary."""
     if not is_template(value):
         raise ValueError("has words outside the closed vocabulary")
     return value
@@ -117,12 +133,12 @@ Time = Annotated[Timestamp, BeforeValidator(_written_our_way)]
 Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS)]
 Hash = Annotated[str, Field(pattern=rf"^[0-9a-f]{{{_HASH}}}$")]
 LongHash = Annotated[str, Field(pattern=rf"^[0-9a-f]{{{_LONG_HASH}}}$")]
-PhaseName = Annotated[str, _only((*PHASES, OTHER_PHASE))]
-SkippedItem = Annotated[str, _only((*ITEMS, CUSTOM_ITEM))]
-BaselineItem = Annotated[str, _only(ITEMS)]
+PhaseName = Annotated[str, only((*PHASES, OTHER_PHASE))]
+SkippedItem = Annotated[str, only((*ITEMS, CUSTOM_ITEM))]
+BaselineItem = Annotated[str, only(ITEMS)]
 
 
-class _ClosedAnswers(ToolAnswers):
+class ClosedAnswers(ToolAnswers):
     model_config = ConfigDict(extra="forbid")
 
 
@@ -137,19 +153,21 @@ class _ClosedToolFeedback(ToolFeedback):
     request_id: LongHash | None = None
     workflow_id_hash: Hash | None = None
     installation_hash: Hash | None = None
-    orchestrator_version: Annotated[str, Field(pattern=_VERSION)]
-    repo_type: Annotated[str, _only(RepoType)] = RepoType.UNKNOWN
+    orchestrator_version: Annotated[str, Field(pattern=VERSION)]
+    repo_type: Annotated[str, only(RepoType)] = RepoType.UNKNOWN
     duration_seconds: Seconds | None = None
     phases: dict[PhaseName, Seconds] = {}
+    active_seconds: Seconds | None = None
+    active_phases: dict[PhaseName, Seconds] = {}
     orchestrator_errors: Annotated[
-        list[Annotated[str, AfterValidator(_template)]], Field(max_length=MAX_TEMPLATES)
+        list[Annotated[str, AfterValidator(closed_template)]], Field(max_length=MAX_TEMPLATES)
     ] = []
     orchestrator_errors_dropped: Annotated[int, Field(ge=0, le=10_000)] = 0
     items_skipped: list[SkippedItem] = []
     items_skipped_pct: Annotated[float, Field(ge=0, le=1)] | None = None
     confusing_items: list[BaselineItem] = []
     tool_suggestions: None = None
-    answers: _ClosedAnswers = _ClosedAnswers()
+    answers: ClosedAnswers = ClosedAnswers()
 
 
 _EXACT = {"id", "timestamp", "request_id", "workflow_id_hash", "installation_hash", "orchestrator_version"}
@@ -177,16 +195,21 @@ def verify_anonymization(data: bytes) -> list[str]:
 
 def _problems(line: bytes) -> Iterator[str]:
     try:
-        value = json.loads(line.decode("utf-8"), object_pairs_hook=_without_doubles)
+        value = json.loads(line.decode("utf-8"), object_pairs_hook=without_doubles)
         _ClosedToolFeedback.model_validate_json(line)
     except ValidationError as error:
         for fault in error.errors(include_input=False, include_url=False, include_context=False):
-            yield f"field {_place(fault['loc'])} {_reason(fault['type'])}"
+            yield f"field {_place(fault['loc'])} {reason(fault['type'])}"
     except (ValueError, RecursionError):
         yield "it is no JSON object with every key said once"
     else:
-        for name, text in _texts(value):
-            yield from (f"field {name} holds {what}" for what, shape in _FORBIDDEN.items() if shape.search(text))
+        yield from forbidden(value, _EXACT)
+
+
+def forbidden(value: dict[str, Any], exact: Container[str]) -> Iterator[str]:
+    """The second net: what no text may hold, whatever the schema says. Fields that are matched exactly are left out."""
+    for name, text in _texts(value, exact):
+        yield from (f"field {name} holds {what}" for what, shape in _FORBIDDEN.items() if shape.search(text))
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -195,22 +218,24 @@ def _place(location: tuple[int | str, ...]) -> str:
     return head if head in ToolFeedback.model_fields else "(unknown)"
 
 
-def _reason(kind: str) -> str:
+def reason(kind: str) -> str:
+    """Why a value is refused, without the value."""
     return {"extra_forbidden": "is not in the schema", "missing": "is missing"}.get(
         kind, "has a value outside the schema"
     )
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which every key is said once: two readers may believe different ones."""
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("a key is said twice")
     return value
 
 
-def _texts(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _texts(value: dict[str, Any], exact: Container[str]) -> Iterator[tuple[str, str]]:
     for name, part in value.items():
-        if name not in _EXACT:
+        if name not in exact:
             yield from ((name, text) for text in _leaves(part))
 
 

@@ -4,6 +4,7 @@ PHASES = ("PLAN", "EXECUTE", "TDD", "IMPL", "REVIEW", "VERIFY", "DOCUMENT", "LEA
 
 PHASE0_CHECK = "parallel_execution_check"
 LEARNINGS_ITEM = "document_learnings"
+FEEDBACK_ITEM = "capture_workflow_feedback"
 
 MUST, SHOULD, MAY = (True, False), (True, True), (False, True)
 """Whether an item is required, and whether it may be skipped (with a reason)."""
@@ -67,7 +68,7 @@ WORKFLOW = (
             ("update_knowledge_base", "Update the knowledge base", MAY),
             ("update_documentation", "Update changelog, README and other documents for users", SHOULD),
             ("commit_and_sync", "Commit and push, if the person agrees", SHOULD),
-            ("capture_workflow_feedback", "Call record_feedback", SHOULD),
+            (FEEDBACK_ITEM, "Call record_feedback", SHOULD),
         ),
     ),
 )

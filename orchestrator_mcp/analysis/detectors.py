@@ -105,14 +105,19 @@ def _phase_timing(history: History) -> Iterator[Case]:
         half = len(now) // 2
         now, before = now[half:], now[:half]
     for phase in sorted({phase for run in now for phase in run.phases}):
-        known = usual([run.phases[phase] for run in before if phase in run.phases])
+        known = usual([_worked(run, phase) for run in before if phase in run.phases])
         if known is None or phase == OTHER_PHASE:
             continue
         timed = [run for run in now if phase in run.phases]
         for sign, how in ((1, "longer"), (-1, "shorter")):
-            wrong = [run for run in timed if unusual(run.phases[phase], known) == sign]
+            wrong = [run for run in timed if unusual(_worked(run, phase), known) == sign]
             said = f"{phase} takes {how} than the usual {minutes(known.seconds)}"
             yield Case(f"{phase} {how}", said, f"{phase} takes {how}", wrong, _others(timed, wrong))
+
+
+def _worked(run: Run, phase: str) -> int:
+    """A night's rest is no long phase: active time, unless only the wall clock is known."""
+    return run.active_phases.get(phase, run.phases[phase])
 
 
 def minutes(seconds: float) -> str:

@@ -22,7 +22,7 @@ UNKNOWN = "unknown"
 """What the old tool wrote for the id of a workflow that it did not find."""
 
 _LONGEST = 500
-_DETAILS = ("review_type", "parallel_agents_used")
+_DETAILS = ("review_type", "parallel_agents_used", "status")
 _OLD_GUESSES = {"errors_summary", "errors_count", "items_skipped_reasons", "items_skipped_count", "reviews_performed"}
 
 
@@ -51,8 +51,10 @@ def of_feedback(what: str, value: dict[str, Any], ts: int | None) -> Iterator[Fa
         "reviewed": _flag(value, "reviews_worked", "reviews_performed"),
         "parallel": _parallel(value),
         "skipped": _skipped(value),
-        "phases": _phases(value),
+        "phases": _phases(value, "phases"),
         "seconds": _seconds(value.get("duration_seconds")),
+        "active_phases": _phases(value, "active_phases"),
+        "active_seconds": _seconds(value.get("active_seconds")),
         "errors": _count(errors_of(value, *ERRORS)),
         "own_errors": _count(errors_of(value, OWN_ERRORS)),
         "guided": _flag(value, "phase0_guidance_used"),
@@ -86,8 +88,8 @@ def _skipped(value: dict[str, Any]) -> list[str] | None:
     return sorted({one[:_LONGEST] for one in names if one and one != CUSTOM_ITEM})
 
 
-def _phases(value: dict[str, Any]) -> dict[str, int] | None:
-    phases = value.get("phases")
+def _phases(value: dict[str, Any], name: str) -> dict[str, int] | None:
+    phases = value.get(name)
     parts = phases.items() if isinstance(phases, dict) else ()
     return {name: seconds for name, part in parts if (seconds := _seconds(part)) is not None} or None
 

@@ -1,15 +1,14 @@
 """When a kind of entry is a pattern, how sure that is, and how much it matters."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from orchestrator_mcp.records.fields import Level, Severity
 from orchestrator_mcp.records.pattern import PatternKind, PatternState, Rate
 
 from .statistics import wilson
 
-MIN_FREQUENCY = 3
 NEW_FOR = timedelta(days=7)
-MIN_WORKFLOWS = 2
 SKIPPED_RATE = 0.8
 SURE_WORDS = 4
 SURE_ENTRIES = 5
@@ -19,14 +18,21 @@ LEAST_LOWER_BOUND = 0.5
 _ACROSS_WORKFLOWS = {PatternKind.WORKFLOW_ERROR, PatternKind.CHALLENGE}
 
 
-def least_entries(kind: PatternKind, min_frequency: int) -> int:
+class Often(NamedTuple):
+    """How many entries, or workflows, make a pattern."""
+
+    entries: int
+    workflows: int
+
+
+def least_entries(kind: PatternKind, often: Often) -> int:
     """How many entries can make a pattern of this kind at all."""
-    return min(MIN_WORKFLOWS, min_frequency) if kind in _ACROSS_WORKFLOWS else min_frequency
+    return min(often) if kind in _ACROSS_WORKFLOWS else often.entries
 
 
-def is_pattern(kind: PatternKind, entries: int, workflows: int, min_frequency: int) -> bool:
+def is_pattern(kind: PatternKind, entries: int, workflows: int, often: Often) -> bool:
     """Whether something recurs: often enough, or, for what a workflow reports, in several workflows."""
-    return entries >= min_frequency or (kind in _ACROSS_WORKFLOWS and workflows >= MIN_WORKFLOWS)
+    return entries >= often.entries or (kind in _ACROSS_WORKFLOWS and workflows >= often.workflows)
 
 
 def confidence(entries: int, occasions: int, static_words: int) -> Level:

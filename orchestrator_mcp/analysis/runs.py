@@ -2,19 +2,23 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from orchestrator_mcp.records.digest import Told
 from orchestrator_mcp.records.workflow import ENDED, LogEvent, WorkflowState
 
-from .digests import ERROR_EVENTS, moment
+from .digests import ERROR_EVENTS, microseconds, moment
 from .extraction import Workflow, item_statuses, parallel_agents_used, reviews_worked
-from .extraction_times import duration_seconds, phase_seconds
+from .extraction_times import active_phase_seconds, active_seconds, duration_seconds, outcome, phase_seconds
 from .facts import FEEDBACK, PROCESS, TOOL
 
 TOGETHER = 2_000_000
 """Microseconds within which a tool and a process entry of one session, neither of which names a workflow, are one."""
+
+STALE = timedelta(days=3)
+"""A weekend is no abandonment."""
 
 _ENDS = {f"workflow_{status}" for status in (*ENDED, "finished")}
 _RESOLVED = {"completed": False, "skipped": True}
@@ -39,6 +43,9 @@ class Run:
         lists_skipped: only feedback tells, which names the items that were skipped but not those that were done.
         phases: seconds by phase, of phases that ended.
         seconds: from its beginning to its end.
+        active_phases: what of `phases` was work; see `extraction_times`.
+        active_seconds: what of `seconds` was work.
+        outcome: completed, abandoned, paused, active, or stale: active, and nothing was recorded for STALE.
         errors: how many errors it met.
         guided: whether the guidance of Phase 0 was used.
         helpful: what was answered when asked about that guidance.
@@ -56,6 +63,9 @@ class Run:
     lists_skipped: bool = False
     phases: Mapping[str, int] = field(default_factory=dict)
     seconds: int | None = None
+    active_phases: Mapping[str, int] = field(default_factory=dict)
+    active_seconds: int | None = None
+    outcome: str | None = None
     errors: int | None = None
     guided: bool | None = None
     helpful: str | None = None
@@ -90,6 +100,15 @@ def runs_of(logs: Iterable[tuple[str, str]], others: Iterable[Told], hashed: Map
     keys = sorted({*entries, *said})
     runs = [_run(key, sorted(entries.get(key, ()), key=_when), said.get(key)) for key in keys]
     return sorted(runs, key=lambda run: (run.last is not None, run.last or 0))
+
+
+def aged(runs: Iterable[Run], now: datetime) -> list[Run]:
+    """Runs as they are today: one that is active, and of which nothing was recorded for long, is stale."""
+    limit = microseconds(now - STALE)
+    return [
+        replace(run, outcome="stale") if run.outcome == "active" and run.last is not None and run.last < limit else run
+        for run in runs
+    ]
 
 
 def _without_copies(told: Iterable[Told]) -> list[Told]:
@@ -173,6 +192,8 @@ def _of_feedback(said: Mapping[str, Any]) -> dict[str, Any]:
         "lists_skipped": "skipped" in said,
         "phases": said.get("phases", {}),
         "seconds": said.get("seconds"),
+        "active_phases": said.get("active_phases", {}),
+        "active_seconds": said.get("active_seconds"),
         "errors": sum(counts) if counts else None,
         "guided": said.get("guided"),
         "helpful": said.get("helpful"),
@@ -198,6 +219,9 @@ def _logged(rows: Sequence[Told]) -> dict[str, Any]:
         "lists_skipped": False,
         "phases": _ended_phases(rows, phase_seconds(events, nothing)),
         "seconds": duration_seconds(events, nothing),
+        "active_phases": _ended_phases(rows, active_phase_seconds(events, nothing)),
+        "active_seconds": active_seconds(events, nothing),
+        "outcome": outcome(events),
         "errors": sum(one.what in ERROR_EVENTS for one in rows),
     }
 

@@ -2,7 +2,8 @@
 
 import argparse
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,20 +11,22 @@ from typing import TYPE_CHECKING, Any
 from orchestrator_mcp.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from orchestrator_mcp.storage.workspace import Workspace
 
-DONE, FAILED, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, USAGE, BUG, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 @dataclass(frozen=True)
 class Command:
-    """One row: `cli/<name>.py`, whose `arguments` says what it takes and which functions run."""
+    """One row: `cli/<name>.py`, dashes as underscores, whose `arguments` says what it takes and which functions run."""
 
     name: str
     help: str
 
     def load(self) -> Any:
-        return import_module(f"orchestrator_mcp.cli.{self.name}")
+        return import_module(f"orchestrator_mcp.cli.{self.name.replace('-', '_')}")
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,26 @@ class Call:
     """One invocation of the command line: its parsed arguments, and the workspace they mean."""
 
     args: argparse.Namespace
+    opened: "list[Workspace]" = field(default_factory=list)
 
-    def workspace(self) -> "Workspace":
+    def workspace(self, *, at_home: bool = False) -> "Workspace":
         from orchestrator_mcp.services.sessions import resolve  # noqa: PLC0415  --help needs none of it
         from orchestrator_mcp.services.workspace import open_workspace  # noqa: PLC0415
 
-        workspace = open_workspace(os.environ, _here(), root=self.args.root)
-        if self.args.session is None:
-            return workspace
-        session = resolve(workspace, self.args.session)
-        return open_workspace(os.environ, _here(), root=self.args.root, session=session)
+        ask = partial(
+            open_workspace, os.environ, _here(), root=self.args.root, flags=_settings(self.args.set), at_home=at_home
+        )
+        workspace = ask()
+        if self.args.session is not None:
+            workspace = ask(session=resolve(workspace, self.args.session))
+        self.opened.append(workspace)
+        return workspace
+
+    def noted(self, result: "BaseModel") -> "BaseModel":
+        """A result, with a word among its warnings if settings of its workspace are broken."""
+        from orchestrator_mcp.services.settings_warning import noted  # noqa: PLC0415
+
+        return noted(self.opened[-1], result) if self.opened else result
 
 
 class Arguments:
@@ -50,10 +63,13 @@ class Arguments:
         self.parser = parser
         self._subcommands: Any = None
 
-    def runs(self, run: Any) -> argparse.ArgumentParser:
-        """Have the parser run a function when nothing more specific was asked for."""
+    def runs(self, run: Any, *, failed: int = FAILED) -> argparse.ArgumentParser:
+        """Have the parser run a function when nothing more specific was asked for.
+
+        `failed`: the exit code of an error, where FAILED means that something was found.
+        """
         common(self.parser)
-        self.parser.set_defaults(run=run)
+        self.parser.set_defaults(run=run, failed=failed)
         return self.parser
 
     def subcommand(self, name: str, help: str, run: Any) -> argparse.ArgumentParser:
@@ -97,6 +113,23 @@ def add_window(parser: argparse.ArgumentParser) -> None:
 def days_of(args: argparse.Namespace) -> int:
     """How many days to look back."""
     return 7 if args.days is None else checked("days", args.days, 1, 36_500)
+
+
+def _settings(given: list[str]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given]
+    if not all(equals for _, equals, _ in pairs):
+        raise InvalidInputError("--set takes KEY=VALUE. `orchestrator config list` names every key.")
+    return {key: value for key, _, value in pairs}
+
+
+def add_min_frequency(parser: argparse.ArgumentParser) -> None:
+    """Add `--min-frequency`; `min_frequency_of` reads it."""
+    parser.add_argument("--min-frequency", type=int, help="entries that make a pattern (3, or as configured)")
+
+
+def min_frequency_of(args: argparse.Namespace) -> int | None:
+    """How many entries make a pattern; None is as configured."""
+    return None if args.min_frequency is None else checked("min-frequency", args.min_frequency, 2, 10_000)
 
 
 def checked(option: str, value: int, least: int, most: int) -> int:

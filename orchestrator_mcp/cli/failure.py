@@ -6,14 +6,14 @@ from orchestrator_mcp.records.fields import CATEGORIES, FailureType, Severity
 from orchestrator_mcp.services import failures
 
 from .command import Arguments, Call, checked
-from .prompts import ask
+from .prompts import ask, ask_one_of
 
 
 def arguments(parser: Arguments) -> None:
     log = parser.subcommand("log", "log a mistake that should not happen again, with its correction", _log)
     log.add_argument("--context", help="required: what went wrong, as printed or in one sentence")
     log.add_argument("--feedback", help="required: the correction, what to do instead")
-    log.add_argument("--category", help=f"required: one of {', '.join(CATEGORIES)}, in any case")
+    log.add_argument("--category", help=f"required: one of {', '.join(CATEGORIES)}, or your own")
     log.add_argument(
         "--type",
         choices=[one.value for one in FailureType],
@@ -55,12 +55,13 @@ def _limit(parser: argparse.ArgumentParser) -> None:
 
 
 def _log(call: Call) -> object:
-    args = call.args
+    args, workspace = call.args, call.workspace()
+    own = workspace.config.categories
     return failures.log_failure(
-        call.workspace(),
+        workspace,
         context=ask("context", args.context, "What went wrong?", interactive=args.interactive),
         feedback=ask("feedback", args.feedback, "What is the correction?", interactive=args.interactive),
-        category=ask("category", args.category, f"Category ({', '.join(CATEGORIES)})?", interactive=args.interactive),
+        category=ask_one_of("category", args.category, "Category?", CATEGORIES + own, interactive=args.interactive),
         severity=Severity(args.severity),
         type=FailureType(args.type),
         workflow_id=args.workflow,

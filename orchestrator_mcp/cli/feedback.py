@@ -1,38 +1,15 @@
 """`orchestrator feedback`: record feedback about a finished workflow, and review it."""
 
-from enum import StrEnum
 from typing import Any
 
-from orchestrator_mcp.records.fields import (
-    Applicable,
-    FeedbackKind,
-    FeedbackMode,
-    Helpful,
-    ReviewsAnswer,
-    YesNo,
-)
-from orchestrator_mcp.services.feedback import record_feedback
+from orchestrator_mcp.records.feedback_questions import QUESTIONS, Question
+from orchestrator_mcp.records.fields import FeedbackKind, FeedbackMode
+from orchestrator_mcp.services.feedback import open_questions, record_feedback
+from orchestrator_mcp.services.feedback_answers import listed
 
-from . import feedback_review
+from . import feedback_review, feedback_sync
 from .command import Arguments, Call
 from .prompts import ask_optional, choose
-
-Question = tuple[str, str, type[StrEnum] | None]
-
-TOOL_QUESTIONS: tuple[Question, ...] = (
-    ("phase0_helpful", "Were Phase 0 parallel execution prompts helpful?", Helpful),
-    ("reviews_worked", "Did third-party reviews work correctly?", ReviewsAnswer),
-    ("confusing_items", "Which workflow items were confusing or unclear (ids, commas between)?", None),
-    ("commands_failed", "Did any orchestrator commands fail?", YesNo),
-    ("tool_suggestions", "Suggestions for improving the tool?", None),
-)
-PROCESS_QUESTIONS: tuple[Question, ...] = (
-    ("multi_agents", "Did you use multi-agents?", Applicable),
-    ("what_went_well", "What went well in this workflow?", None),
-    ("challenges", "What challenges did you face?", None),
-    ("learnings", "What did you learn?", None),
-    ("improvements", "Project-specific improvements?", None),
-)
 
 
 def arguments(parser: Arguments) -> None:
@@ -47,40 +24,35 @@ def arguments(parser: Arguments) -> None:
     )
     one.add_argument("--workflow", help="a workflow's id; the current one if left out")
     one.add_argument("--request-id", help="repeat it to retry safely")
-    for name, question, choices in (*TOOL_QUESTIONS, *PROCESS_QUESTIONS):
-        one.add_argument(
-            f"--{name.replace('_', '-')}", choices=[one.value for one in choices] if choices else None, help=question
-        )
+    for question in QUESTIONS:
+        one.add_argument(f"--{_option(question)}", choices=question.choices, help=question.text)
     one.set_defaults(kind=FeedbackKind.BOTH)
     feedback_review.arguments(parser)
+    feedback_sync.arguments(parser)
 
 
 def _feedback(call: Call) -> object:
-    args = call.args
-    given = {name: getattr(args, name) for name, _, _ in (*TOOL_QUESTIONS, *PROCESS_QUESTIONS)}
-    asked: dict[str, Any] = _ask(args.kind, given) if args.interactive else given
-    items = asked["confusing_items"]
-    asked["confusing_items"] = [item.strip() for item in items.split(",") if item.strip()] if items else None
-    answered = args.interactive or any(asked.values())
-    return record_feedback(
-        call.workspace(),
-        mode=FeedbackMode.INTERACTIVE if answered and not args.auto else FeedbackMode.AUTO,
-        kind=args.kind,
-        workflow_id=args.workflow,
-        request_id=args.request_id,
-        **asked,
-    )
+    args, workspace = call.args, call.workspace()
+    answers = {one.name: said for one in QUESTIONS if (said := getattr(args, one.name))}
+    answered = args.interactive or any(answers.values())
+    mode = FeedbackMode.INTERACTIVE if answered and not args.auto else FeedbackMode.AUTO
+    how = {"mode": mode, "kind": args.kind, "workflow_id": args.workflow, "request_id": args.request_id}
+    asked = open_questions(workspace, **how, **_typed(answers)) if args.interactive else []
+    answers |= {one.name: said for one in asked if (said := _ask(one))}
+    return record_feedback(workspace, **how, **_typed(answers))
 
 
-def _ask(kind: FeedbackKind, given: dict[str, str | None]) -> dict[str, str | None]:
-    """Ask what was not given as an option."""
-    about = {FeedbackKind.TOOL: TOOL_QUESTIONS, FeedbackKind.PROCESS: PROCESS_QUESTIONS}
-    questions = about.get(kind, (*TOOL_QUESTIONS, *PROCESS_QUESTIONS))
-    answers = dict(given)
-    for name, question, choices in questions:
-        if answers[name] is None:
-            option = name.replace("_", "-")
-            answers[name] = (
-                choose(option, question, [one.value for one in choices]) if choices else ask_optional(option, question)
-            )
-    return answers
+def _ask(question: Question) -> str | None:
+    if question.choices:
+        return choose(_option(question), question.text, list(question.choices))
+    return ask_optional(_option(question), question.text)
+
+
+def _option(question: Question) -> str:
+    return question.name.replace("_", "-")
+
+
+def _typed(answers: dict[str, str]) -> dict[str, Any]:
+    """The answers as the verb takes them."""
+    items = answers.get("confusing_items")
+    return answers if items is None else {**answers, "confusing_items": listed(items)}

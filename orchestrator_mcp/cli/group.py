@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
+from orchestrator_mcp.records.config import MIN_FREQUENCY, Engine
 from orchestrator_mcp.services.grouping import group_file
 
 from .command import Arguments, Call, checked
@@ -21,6 +21,5 @@ def arguments(parser: Arguments) -> None:
 def _group(call: Call) -> object:
     args = call.args
     least = checked("min-frequency", args.min_frequency, 1, 1_000_000)
-    return group_file(
-        args.file, field=args.field, by=args.by, out=args.out, min_frequency=least, words_only=args.words_only
-    )
+    words = args.words_only or call.workspace().config.engine is Engine.WORDS
+    return group_file(args.file, field=args.field, by=args.by, out=args.out, min_frequency=least, words_only=words)

@@ -72,6 +72,11 @@ def shorten(line: str, indent: int) -> str:
     return line if len(line) <= room else line[: room - 1] + "…"
 
 
+def room_for(indent: int) -> int:
+    """How many letters a line has room for after an indent, where a long text is broken and not cut."""
+    return max(20, _width() - indent)
+
+
 def rule() -> str:
     """A line across."""
     return "━" * min(60, _width())

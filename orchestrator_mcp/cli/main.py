@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 COMMANDS = (
     Command("demo", "see the whole loop on a small sample project"),
     Command("status", "what this project's store holds"),
-    Command("init", "make the store now, instead of at the first write"),
+    Command("init", "make the store now, choose what of it git sees, take over a template"),
+    Command("doctor", "look for what is wrong with the store and its surroundings; --fix mends what is safe"),
     Command("start", "start a workflow, as `workflow start` does"),
     Command("workflow", "start a workflow, record what happens in it, see where it stands"),
     Command("failure", "log, list, show and search failures"),
@@ -26,17 +27,25 @@ COMMANDS = (
     Command("group", "group the texts of any file of JSON lines, such as a CI log's"),
     Command("pattern", "list, show, merge, split and ignore patterns"),
     Command("rules", "suggest rules from what recurs, and list them"),
-    Command("session", "list, show, open and switch sessions"),
+    Command("session", "list, show, open and switch sessions, and clean up old ones"),
+    Command("checkpoint", "keep where a workflow stands, and go on from there later"),
     Command("telemetry", "start, finish and rate agent runs; compare agents"),
     Command("migrate", "move legacy .workflow_* files into the store, and back"),
+    Command("import-legacy", "copy what older tools left anywhere, and change nothing there"),
+    Command("config", "what can be set, what is set and where, and setting it"),
+    Command("secrets", "store secrets, and check that they are private"),
+    Command("snapshot", "pack the store into one file, and take one in"),
+    Command("persist", "save the store on a branch of its own, for machines that are thrown away"),
     Command("forget", "remove one record's text from every file"),
+    Command("serve", "run the MCP server, as `orchestrator-mcp` does"),
+    Command("collector", "collect what installations share, for whoever collects for others"),
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code.
 
-    0 done, 1 error, 2 usage, 3 a bug of ours, 130 interrupted.
+    0 done, 1 error or finding, 2 usage, 3 a bug of ours, 4 a check that could not run, 130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     args = _parse(words)
@@ -44,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(args)
     except OrchestratorError as error:
         _say(str(error), args)
-        return FAILED
+        return int(getattr(args, "failed", FAILED))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -55,10 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    outcome = args.run(Call(args))
+    call = Call(args)
+    outcome = args.run(call)
     code, result = outcome if isinstance(outcome, tuple) else (DONE, outcome)
     if result is not None:
-        _show(result, args)
+        _show(call.noted(result), args)
     return int(code)
 
 
@@ -99,14 +109,18 @@ def _parse(words: list[str]) -> argparse.Namespace:
         prog="orchestrator",
         description="Notices what coding agents get wrong again and again, and turns it into rules.",
         epilog="`orchestrator COMMAND --help` describes one. "
-        "Exit codes: 0 done, 1 error, 2 usage, 3 bug, 130 interrupted.",
+        "Exit codes: 0 done, 1 error or finding, 2 usage, 3 bug, 4 a check could not run, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"orchestrator {__version__}")
     common(parser, defaults=True)
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="a setting for this one call")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     wanted = {word for word in words if not word.startswith("-")}
     for command in COMMANDS:
-        sub = commands.add_parser(command.name, help=command.help, description=sentence(command.help))
+        # Else `--to` of a subcommand would pass for a short form of two options of its command.
+        sub = commands.add_parser(
+            command.name, help=command.help, description=sentence(command.help), allow_abbrev=False
+        )
         if command.name in wanted:
             command.load().arguments(Arguments(sub))
     return parser.parse_args(words)

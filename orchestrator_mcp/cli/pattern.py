@@ -2,17 +2,16 @@
 
 import argparse
 
-from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.services import pattern_decisions, pattern_details
 
-from .command import Arguments, Call, checked
+from .command import Arguments, Call, add_min_frequency, checked, min_frequency_of
 
 MEMBERS = 20  # wordings of a pattern that fit a screen
 
 
 def arguments(parser: Arguments) -> None:
     listing = parser.subcommand("list", "list every pattern, the ignored ones too", _list)
-    listing.add_argument("--min-frequency", type=int, default=MIN_FREQUENCY, help="entries that make a pattern (3)")
+    add_min_frequency(listing)
     listing.add_argument("--limit", type=int, default=50, help="how many at most (50)")
     _pattern(parser.subcommand("show", "show one pattern: its members, why they are one, what stayed out", _show))
     merge = parser.subcommand("merge", "make one pattern of several", _merge)
@@ -41,7 +40,7 @@ def _list(call: Call) -> object:
     args = call.args
     return pattern_details.list_patterns(
         call.workspace(),
-        min_frequency=checked("min-frequency", args.min_frequency, 2, 10_000),
+        min_frequency=min_frequency_of(args),
         limit=checked("limit", args.limit, 1, 10_000),
     )
 

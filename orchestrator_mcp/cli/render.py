@@ -2,7 +2,6 @@
 
 import sys
 import textwrap
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,16 +9,27 @@ from pydantic import BaseModel
 from orchestrator_mcp.analysis.sanitize import sanitize
 from orchestrator_mcp.records.base import Result
 from orchestrator_mcp.records.failure import Failure, FailureList, FailureLogged
-from orchestrator_mcp.records.feedback import FeedbackRecorded
 from orchestrator_mcp.records.legacy import NOTICE
-from orchestrator_mcp.records.migration import Action, MigrationResult
+from orchestrator_mcp.records.migration import MigrationResult
 from orchestrator_mcp.records.rule import RulesSuggested, SuggestionView
-from orchestrator_mcp.records.session import SessionList, SessionView, StoreStatus
+from orchestrator_mcp.records.session import StoreStatus
 from orchestrator_mcp.records.telemetry import AgentRank, AgentRanking, InvocationLogged, MetricLogged, Statistics
 from orchestrator_mcp.services.forgetting import Forgotten
 
-from . import render_feedback, render_patterns, render_workflow  # noqa: F401  each registers its own
-from .layout import clean, colour, day, facts, indented, more, plural, shown, size, table
+from . import (  # noqa: F401  each registers its own
+    render_doctor,
+    render_feedback,
+    render_feedback_everyone,
+    render_feedback_sync,
+    render_migration,
+    render_patterns,
+    render_session,
+    render_settings,
+    render_setup,
+    render_snapshot,
+    render_workflow,
+)
+from .layout import clean, colour, day, facts, indented, more, plural, shown, table
 
 
 def text(result: BaseModel) -> str:
@@ -81,57 +91,6 @@ def _suggestion(one: SuggestionView) -> list[str]:
     facts = f"{seen}; for {clean(one.target)}; confidence {one.confidence.value}; {one.status}; {one.id[-6:]}"
     draft = textwrap.indent(sanitize(one.draft), "  │ ", lambda _: True)
     return [f"{colour(one.priority.value, one.priority)}  {clean(one.title)}", f"  {facts}", draft, ""]
-
-
-@shown.register
-def _(result: FeedbackRecorded) -> str:
-    if not result.recorded:
-        return f"Nothing recorded: {result.skipped}"
-    ids = [f"{name} {one}" for name, one in (("tool", result.tool_id), ("process", result.process_id)) if one]
-    lines = [f"Recorded feedback for {result.workflow_id or 'no workflow'}: {', '.join(ids)}."]
-    lines += [f"  {name:<24}{clean(str(value))}" for name, value in result.inferred.items()]
-    return "\n".join(lines)
-
-
-@shown.register
-def _(result: MigrationResult) -> str:
-    verb = {
-        Action.PLAN: "Would move", Action.MIGRATED: "Moved", Action.ROLLED_BACK: "Put back",
-    }.get(result.action, "")  # fmt: skip
-    if result.action is Action.NOTHING_TO_DO:
-        lines = ["Nothing to do."]
-    else:
-        lines = [f"{verb} {plural(len(result.files), 'file')}, {size(sum(one.bytes for one in result.files))}."]
-    if result.files:
-        lines.append(
-            table(("size", "what", "to"), [(size(one.bytes), Path(one.from_).name, one.to) for one in result.files])
-        )
-    lines += [f"conflict: {clean(one)}" for one in result.conflicts]
-    lines += [f"left alone: {clean(one.path)} ({clean(one.why)})" for one in result.left_alone]
-    return "\n".join([*lines, *([result.next_step] if result.next_step else [])])
-
-
-@shown.register
-def _(result: SessionList) -> str:
-    if not result.sessions:
-        return "No sessions yet. The first write opens one."
-    rows = [
-        (
-            "*" if one.current else "",
-            one.session_id,
-            one.status,
-            day(one.last_activity),
-            str(one.entries),
-            one.label or "",
-        )
-        for one in result.sessions
-    ]
-    return table(("", "session", "status", "last activity", "entries", "label"), rows) + more(len(rows), result.total)
-
-
-@shown.register
-def _(result: SessionView) -> str:
-    return facts(result)
 
 
 @shown.register

@@ -3,21 +3,20 @@
 import os
 from pathlib import Path
 
-from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.records.fields import CATEGORIES
 from orchestrator_mcp.services import patterns
 from orchestrator_mcp.services.workspace import open_beside
 from orchestrator_mcp.storage.documents import write_inside
 
 from . import render
-from .command import Arguments, Call, add_window, checked, days_of
+from .command import Arguments, Call, add_min_frequency, add_window, checked, days_of, min_frequency_of
 
 
 def arguments(parser: Arguments) -> None:
     review = parser.runs(_review)
     add_window(review)
-    review.add_argument("--category", help=f"only one of {', '.join(CATEGORIES)}")
-    review.add_argument("--min-frequency", type=int, default=MIN_FREQUENCY, help="entries that make a pattern (3)")
+    review.add_argument("--category", help=f"only one of {', '.join(CATEGORIES)}, or of your own")
+    add_min_frequency(review)
     review.add_argument("--limit", type=int, default=10, help="how many patterns at most (10)")
     review.add_argument("--cursor", help="go on where an earlier page ended")
     review.add_argument("--repo", type=Path, nargs="+", default=[], metavar="PATH", help="read these repositories too")
@@ -32,7 +31,7 @@ def _review(call: Call) -> object:
         days=days_of(args),
         all=args.all,
         category=args.category,
-        min_frequency=checked("min-frequency", args.min_frequency, 2, 10_000),
+        min_frequency=min_frequency_of(args),
         limit=checked("limit", args.limit, 1, 50),
         cursor=args.cursor,
     )

@@ -10,7 +10,7 @@ ID_PATTERN = r"^[0-7][0-9a-hjkmnp-tv-z]{25}$"
 
 OUR_OWN_FIELDS = frozenset(
     {"id", "session_id", "timestamp", "finished_at", "invocation_id"}
-    | {"pattern_id", "failure_id", "wordings", "content_sha256", "workflow_id_hash", "installation_hash"}
+    | {"pattern_id", "failure_id", "wordings", "content_sha256", "workflow_id_hash", "installation_hash", "synced_ids"}
 )
 """Fields that identify: random by nature, made by us or matched exactly, so redaction leaves them alone."""
 

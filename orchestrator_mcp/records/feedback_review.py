@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from .base import Model, Result
+from .base import Model, Result, Timestamp
 from .fields import FeedbackKind
 from .pattern import Pattern, Rate, Window
 
@@ -31,12 +31,25 @@ class Average(Model):
 
 
 class Averages(Model):
-    """What a workflow is like. Times are seconds on the wall clock; skipped items a fraction of those resolved."""
+    """What a workflow is like. Times are seconds; skipped items a fraction of those resolved.
+
+    `seconds` and `phases` are on the wall clock; of these, the active ones leave out pauses and idling.
+    """
 
     seconds: Average | None
     phases: dict[str, Average]
+    active_seconds: Average | None
+    active_phases: dict[str, Average]
     errors: Average | None
     items_skipped: Average | None
+
+
+class StaleWorkflow(Model):
+    """A workflow that is active and of which nothing was recorded for days: somebody should finish or abandon it."""
+
+    workflow_id: str
+    last_seen: Timestamp
+    sessions: list[str]
 
 
 class RoadmapDraft(Model):
@@ -51,7 +64,9 @@ class RoadmapDraft(Model):
 class FeedbackReview(Result):
     """The answer to `feedback review`. `workflows` counts each once, however many entries and logs tell of it.
 
-    `drafts` are made only where they were asked for; `added` are the ids of those that were appended to `roadmap`.
+    `outcomes` counts those whose log tells: completed, abandoned, stale, paused, active; `completion` is of those that
+    are over. `stale` and `skips` are the first few. `drafts` are made only where they were asked for; `added` are the
+    ids of those that were appended to `roadmap`.
     """
 
     window: Window
@@ -68,6 +83,10 @@ class FeedbackReview(Result):
     positives: list[str]
     usage: list[Usage]
     averages: Averages
+    outcomes: dict[str, int]
+    completion: Rate | None
+    stale: list[StaleWorkflow]
+    skips: list[Usage]
     repositories: int = 1
     drafts: list[RoadmapDraft] = []
     added: list[str] = []

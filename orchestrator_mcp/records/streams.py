@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from .base import Model
 from .failure import Failure
 from .feedback import ProcessFeedback, ToolFeedback
+from .feedback_sync import Synced
 from .pattern_decision import PatternDecision
 from .rule import Suggestion
 from .telemetry import Invocation, SuccessMetric
@@ -34,6 +35,7 @@ STREAMS = (
     StreamSpec("log", LogEvent, "log.jsonl", durable=True),
     StreamSpec("suggestions", Suggestion, "rules/suggestions.jsonl", in_session=False, durable=True),
     StreamSpec("patterns", PatternDecision, "rules/patterns.jsonl", in_session=False, durable=True),
+    StreamSpec("syncs", Synced, "sync.jsonl", in_session=False, durable=True),
 )
 
 BY_MODEL = {spec.model: spec for spec in STREAMS}

@@ -3,7 +3,7 @@
 Standard library only, and asked first: `--help` and `--version` answer before the SDK is imported.
 """
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,11 @@ class Options:
 
 def parse_options(arguments: Sequence[str] | None = None) -> Options:
     """Read the command line; exits with 0 for `--help` and `--version`, with 2 for what it does not know."""
-    said = _parser().parse_args(arguments)
+    return options_of(_parser().parse_args(arguments))
+
+
+def options_of(said: Namespace) -> Options:
+    """What a parser with `add_options`, `--root` and `--session` read."""
     return Options(
         root=said.root,
         session=said.session,
@@ -34,6 +38,20 @@ def parse_options(arguments: Sequence[str] | None = None) -> Options:
         toolsets=frozenset({"default"}).union(*said.toolset or ()),
         debug_log=said.debug_log,
     )
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add what is the server's alone."""
+    say = parser.add_argument
+    say("--read-only", action="store_true", help="list only tools that change nothing")
+    say(
+        "--toolset",
+        type=_toolsets,
+        action="append",
+        metavar="NAME",
+        help=f"tools to list: {', '.join(TOOLSETS)} or all; may be repeated (default: default)",
+    )
+    say("--debug-log", type=Path, metavar="FILE", help="append a detailed log to this file")
 
 
 def _parser() -> ArgumentParser:
@@ -46,15 +64,7 @@ def _parser() -> ArgumentParser:
     say = parser.add_argument
     say("--root", metavar="PATH", help="project folder (else ORCHESTRATOR_ROOT, else found from here)")
     say("--session", metavar="ID", help="session to join (else ORCHESTRATOR_SESSION_ID, else the client's own)")
-    say("--read-only", action="store_true", help="list only tools that change nothing")
-    say(
-        "--toolset",
-        type=_toolsets,
-        action="append",
-        metavar="NAME",
-        help=f"tools to list: {', '.join(TOOLSETS)} or all; may be repeated (default: default)",
-    )
-    say("--debug-log", type=Path, metavar="FILE", help="append a detailed log to this file")
+    add_options(parser)
     say("--version", action="version", version=f"orchestrator-mcp {__version__}")
     return parser
 

@@ -7,7 +7,8 @@ Schema = dict[str, Any]
 _BY_NAME = ("properties", "$defs", "patternProperties")  # here a key is somebody's name, so "title" may be one
 
 
-_UNTOLD = ("maxLength", "maxItems")  # no model counts characters; who exceeds a limit is told it by a sentence
+_UNTOLD = ("maxLength", "maxItems", "minimum", "maximum", "additionalProperties")
+# No model counts characters, and who exceeds a limit is told it by a sentence; unknown names are refused by one too.
 
 
 def without_titles(schema: Schema) -> Schema:

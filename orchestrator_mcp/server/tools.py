@@ -6,12 +6,14 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from orchestrator_mcp.services.doctor import diagnose
 from orchestrator_mcp.services.failures import log_failure
 from orchestrator_mcp.services.feedback import record_feedback
 from orchestrator_mcp.services.migration import migrate_state
 from orchestrator_mcp.services.patterns import review_patterns
 from orchestrator_mcp.services.rules import suggest_rules
 from orchestrator_mcp.services.sessions import list_sessions
+from orchestrator_mcp.services.snapshots import export_snapshot
 from orchestrator_mcp.services.telemetry import get_agent_ranking, log_invocation, log_success_metric
 from orchestrator_mcp.services.workflows import get_workflow, start_workflow, update_workflow
 
@@ -50,4 +52,6 @@ TOOLS: tuple[Tool, ...] = (
     Tool(verb=log_success_metric, title="Judge an agent run", toolset="telemetry", mutating=True, idempotent=False),
     Tool(verb=get_agent_ranking, title="Rank agents", toolset="telemetry"),
     Tool(verb=list_sessions, title="List sessions", toolset="admin"),
+    Tool(verb=export_snapshot, title="Export a snapshot", toolset="admin", mutating=True),
+    Tool(verb=diagnose, title="Diagnose the store", toolset="admin"),
 )

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from orchestrator_mcp.analysis import patterns as rules_of
 from orchestrator_mcp.analysis.digests import entry_of, moment
 from orchestrator_mcp.analysis.identity import pattern_id
-from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.analysis.retrieval import features, nearest
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, OrchestratorError
 from orchestrator_mcp.records.failure import Candidate, Failure, FailureLogged, KnownPattern
@@ -22,7 +21,7 @@ from orchestrator_mcp.storage.workspace import Workspace
 
 from .evidence import correction_of, quotation
 from .groups import ASKED, mate_of, postings_of, regroup, settle, tier_of
-from .meaning import is_installed
+from .meaning import is_used
 from .pattern_names import find_group, ignored_groups, labels_of, name_of
 from .view import View, decider, view_of
 
@@ -97,7 +96,7 @@ def _place(view: View, key: int) -> None:
     """Give a key its group: as of now where that is quick, else one of its own until the next review."""
     if groups.group_of(view.db, key) is None:
         few, mate = groups.at_most(view.db, ASKED, FEW), None
-        if groups.as_of(view.db, ASKED) is None or (few and not is_installed()):
+        if groups.as_of(view.db, ASKED) is None or (few and not is_used(view.config.engine)):
             regroup(view, ASKED)
         elif few:  # a model takes too long to ask, and what it found is not undone: words say where the new one belongs
             mate = mate_of(view, ASKED, key)
@@ -112,7 +111,7 @@ def _said(view: View, failure_id: str, key: int, is_retry: bool) -> FailureLogge
         known = _known(view, key, failure_id, is_retry=is_retry)
         if known.occurrences + known.retries:  # else another process grouped anew in between
             break
-    needed = max(0, MIN_FREQUENCY - known.occurrences)
+    needed = max(0, view.config.min_frequency - known.occurrences)
     offered = list(_candidates(view, key)) if needed and not _is_answered(view, key) else []
     as_of = groups.as_of(view.db, ASKED)
     return FailureLogged(

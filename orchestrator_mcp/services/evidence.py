@@ -1,6 +1,5 @@
 """What the lines behind a pattern say: its name, its category, its texts and the correction."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 
@@ -13,16 +12,18 @@ from orchestrator_mcp.records.pattern import Example, PatternKind, Rate
 from orchestrator_mcp.storage import queries
 from orchestrator_mcp.storage.evidence import Located
 
+from .view import View
+
 EXAMPLES = 3
 EXAMPLE_LENGTH = 160
 TITLE_LENGTH = 100
 CORRECTION_LENGTH = 300
 
 
-def category_of(db: sqlite3.Connection, keys: list[int]) -> str | None:
-    """The category most entries have, if it is one of ours: a file may say anything."""
-    name = queries.common_category(db, keys)
-    return name if name in fields.CATEGORIES else None
+def category_of(view: View, keys: list[int]) -> str | None:
+    """The category most entries have, if it is built in or set: a file may say anything."""
+    name = queries.common_category(view.db, keys)
+    return name if name in fields.CATEGORIES + view.config.categories else None
 
 
 def title_of(template: str, rate: Rate | None, texts: Sequence[str]) -> str:

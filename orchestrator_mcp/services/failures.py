@@ -4,7 +4,7 @@ from orchestrator_mcp.errors import InvalidInputError, NotFoundError
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.failure import Failure, FailureList, FailureLogged
 from orchestrator_mcp.records.fields import FailureType, Severity
-from orchestrator_mcp.storage.ids import new_id
+from orchestrator_mcp.storage.ids import SHORTEST, meant, new_id
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .answering import answer, link
@@ -35,8 +35,7 @@ def log_failure(
 ) -> FailureLogged:
     """Log a mistake that should not happen again: context, feedback and category.
 
-    Answers how often it was seen, and the correction known. If it offers candidates, say with failure_id and same_as
-    whether it is one of them; that adds no entry.
+    Answers how often it was seen and what helped. If it offers candidates, answer with failure_id and same_as.
     """
     if failure_id is not None or same_as is not None:
         entry = (context, feedback, category, workflow_id, agent_name, files, command, error, wrong, correct)
@@ -49,7 +48,7 @@ def log_failure(
     failure = Failure(
         context=_filled("context", context),
         feedback=_filled("feedback", feedback),
-        category=check_category(_filled("category", category)),
+        category=check_category(workspace, _filled("category", category)),
         id=new_id(),
         timestamp=workspace.now(),
         session_id=workspace.session_id(),
@@ -89,7 +88,13 @@ def list_failures(workspace: Workspace, *, limit: int = 20, query: str | None = 
     wanted = (query or "").casefold()
     found = [one for one in read.records if not wanted or wanted in _texts(one).casefold()]
     found.sort(key=lambda one: (one.timestamp, one.id), reverse=True)
-    return FailureList(failures=found[:limit], total=len(found), bad_lines=read.bad_lines)
+    return FailureList(
+        failures=found[:limit],
+        total=len(found),
+        bad_lines=read.bad_lines,
+        warnings=read.unread,
+        legacy_detected=workspace.legacy.detected(),
+    )
 
 
 def show_failure(workspace: Workspace, failure_id: str) -> Failure:
@@ -98,13 +103,14 @@ def show_failure(workspace: Workspace, failure_id: str) -> Failure:
     Raises:
         NotFoundError: if none, or more than one, fits.
     """
-    fitting = [one for one in workspace.read(Failure).records if one.id.endswith(failure_id.lower())]
-    if len(failure_id) < 6 or len(fitting) != 1:  # noqa: PLR2004  what a person is asked to type
+    known = {one.id: one for one in workspace.read(Failure).records}
+    fitting = meant(known, failure_id)
+    if len(fitting) != 1:
         raise NotFoundError(
-            f"{len(fitting)} failures end in {failure_id[:40]!r}. Give at least the last 6 characters of one id; "
-            "`orchestrator failure list` shows them."
+            f"{len(fitting)} failures end in {failure_id[:40]!r}. Give at least the last {SHORTEST} characters of one "
+            "id; `orchestrator failure list` shows them."
         )
-    return fitting[0]
+    return known[fitting[0]]
 
 
 def failure_ids(workspace: Workspace, typed: str) -> list[str]:

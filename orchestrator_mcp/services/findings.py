@@ -7,7 +7,6 @@ from typing import NamedTuple
 from orchestrator_mcp.analysis.detectors import Case, Detector, History, detected
 from orchestrator_mcp.analysis.grouping import Entry, assign, canonical_of, key_of
 from orchestrator_mcp.analysis.identity import fingerprint, pattern_id
-from orchestrator_mcp.analysis.patterns import MIN_WORKFLOWS
 from orchestrator_mcp.analysis.runs import Run
 from orchestrator_mcp.records.pattern import PatternKind, Rate
 from orchestrator_mcp.storage import queries
@@ -43,7 +42,9 @@ def found_in_runs(history: History) -> list[Found]:
     return [_of_case(row, case) for row, case in detected(history)]
 
 
-def with_feedback(db: sqlite3.Connection, span: Span, found: Sequence[Found], history: History) -> list[Found]:
+def with_feedback(
+    db: sqlite3.Connection, span: Span, found: Sequence[Found], history: History, min_workflows: int
+) -> list[Found]:
     """What was found by texts, and the errors that only feedback reports: the same ones added up, others by themselves.
 
     An error is the same as one of a log if it equals it once what varies is masked.
@@ -60,7 +61,7 @@ def with_feedback(db: sqlite3.Connection, span: Span, found: Sequence[Found], hi
         reported.setdefault(one.id, []).extend(members)
     for id_, members in reported.items():
         base[id_] = base[id_]._replace(tally=_added(db, span, base[id_], _runs_of(members)))
-    return [one for one in base.values() if one.id not in reported or one.tally.workflows >= MIN_WORKFLOWS]
+    return [one for one in base.values() if one.id not in reported or one.tally.workflows >= min_workflows]
 
 
 def _alike(reported: Sequence[Reported]) -> Iterable[list[Reported]]:

@@ -9,9 +9,9 @@ from orchestrator_mcp.analysis.forgetting import Hunt, hunt_of, is_suggestion
 from orchestrator_mcp.errors import NotFoundError
 from orchestrator_mcp.records.base import Result
 from orchestrator_mcp.storage.erasure import Change, erase, find_files, find_lines, would_change
+from orchestrator_mcp.storage.ids import SHORTEST, meant
 from orchestrator_mcp.storage.workspace import Workspace
 
-SHORTEST_ID = 6
 NAMED = 5
 
 
@@ -63,14 +63,11 @@ def forget(workspace: Workspace, record_id: str, *, dry_run: bool = False) -> Fo
 
 
 def _hunt(workspace: Workspace, typed: str) -> Hunt:
-    """The one record that is meant: a whole id counts before the end of one."""
-    suffix = typed.lower()
-    found = [one.value for one in find_lines(workspace.paths, lambda value: _ends(value, suffix))]
-    ids = {one["id"] for one in found}
-    ids = {one for one in ids if one.lower() == suffix} or ids
-    if len(typed) < SHORTEST_ID or len(ids) != 1:
+    found = [one.value for one in find_lines(workspace.paths, lambda value: _ends(value, typed.strip().lower()))]
+    ids = meant((one["id"] for one in found), typed)
+    if len(ids) != 1:
         raise NotFoundError(
-            f"{len(ids)} records have an id ending in {typed[:40]!r}. Give at least the last {SHORTEST_ID} "
+            f"{len(ids)} records have an id ending in {typed[:40]!r}. Give at least the last {SHORTEST} "
             "characters of one; the result of the call that wrote it, and `orchestrator failure list`, show it."
         )
     (full_id,) = ids

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_mcp.analysis.grouping import Entry, Group, group
-from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.analysis.sanitize import clip, single_line
 from orchestrator_mcp.errors import InvalidInputError
+from orchestrator_mcp.records.config import MIN_FREQUENCY
 from orchestrator_mcp.records.grouping import GroupedTexts, TextGroup
 from orchestrator_mcp.records.pattern import Example
 from orchestrator_mcp.storage.documents import read_objects, write_objects

@@ -2,18 +2,28 @@
 
 from orchestrator_mcp.errors import InvalidInputError
 from orchestrator_mcp.records import fields
+from orchestrator_mcp.storage.workspace import Workspace
 
 
-def check_category(name: str) -> str:
-    """A category in its usual spelling.
+def check_category(workspace: Workspace, name: str) -> str:
+    """A category in its usual spelling: one that is built in, or one of the project's own.
 
     Raises:
         InvalidInputError: if there is no such category.
+        ConfigError: if it is none that is built in, and the settings that may name it are broken.
     """
-    known = {one.lower(): one for one in fields.CATEGORIES}
-    if name.strip().lower() not in known:
-        raise InvalidInputError(f"There is no category {name[:60]!r}. Use one of: {', '.join(fields.CATEGORIES)}.")
-    return known[name.strip().lower()]
+    wanted = name.strip().lower()
+    built_in = next((one for one in fields.CATEGORIES if one.lower() == wanted), None)
+    if built_in:
+        return built_in
+    own = workspace.config.categories
+    found = next((one for one in own if one.lower() == wanted), None)
+    if found is None:
+        workspace.effective().sound()
+        raise InvalidInputError(
+            f"There is no category {name[:60]!r}. Use one of: {', '.join(fields.CATEGORIES + own)}."
+        )
+    return found
 
 
 def page_start(cursor: str | None) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from orchestrator_mcp.analysis.digests import OF_TEXT, entry_of, moment, text_of
 from orchestrator_mcp.analysis.grouping import Entry
-from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.analysis.retrieval import Listed, features, nearest
 from orchestrator_mcp.analysis.similarity import words_of
 from orchestrator_mcp.records import fields
@@ -33,7 +32,7 @@ _HISTORY = (None, None)
 
 
 def list_patterns(
-    workspace: Workspace, *, min_frequency: fields.MinFrequency = MIN_FREQUENCY, limit: int = 50
+    workspace: Workspace, *, min_frequency: fields.MinFrequency | None = None, limit: int = 50
 ) -> PatternList:
     """List the patterns of texts in the whole history, the ignored ones too, most urgent first.
 

@@ -1,6 +1,5 @@
 """Reviewing: what recurs, how often, since when, and what goes well."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -48,27 +47,28 @@ def review_patterns(
     *,
     days: fields.Days = 7,
     all: fields.WholeHistory = False,
-    category: fields.CategoryName | None = None,
-    min_frequency: fields.MinFrequency = rules_of.MIN_FREQUENCY,
+    category: fields.OnlyCategory | None = None,
+    min_frequency: fields.MinFrequency | None = None,
     limit: fields.Limit = 5,
     cursor: fields.Cursor | None = None,
 ) -> PatternReview:
     """Review recurring failures, workflow errors, skipped items, challenges and learnings, with evidence.
 
-    Use it before the LEARN phase or weekly. Each pattern has counts, sessions, confidence and clipped examples.
+    Use it before the LEARN phase or weekly.
     """
     workspace.touch()
     window = window_of(workspace.now(), None if all else days)
     start = page_start(cursor)
+    only = None if category is None else check_category(workspace, category)
     with opened(workspace) as view:
         totals = queries.totals(view.db, window)
         history = history_of(view.db, window, hashes_of(workspace, view.db))
-        found = ranked(find_patterns(view, window, _category(category), min_frequency, history=history))
+        found = ranked(find_patterns(view, window, only, min_frequency, history=history))
         trends = trends_of(view.db, [one.group.key_ids for one in found], window)
         page = slice(start, start + limit)
         now = workspace.now()
         shown = [
-            pattern_of(view.db, one, window, now, trend) for one, trend in zip(found[page], trends[page], strict=True)
+            pattern_of(view, one, window, now, trend) for one, trend in zip(found[page], trends[page], strict=True)
         ]
     return PatternReview(
         window=Window(from_=moment_of(window[0]), to=moment_of(window[1])),
@@ -87,7 +87,7 @@ def find_patterns(
     view: View,
     span: Span,
     category: str | None,
-    min_frequency: int,
+    min_frequency: int | None,
     *,
     ignored: bool = False,
     history: History | None = None,
@@ -98,14 +98,14 @@ def find_patterns(
         view: the index.
         span: from when to when.
         category: only of this one; what is about whole workflows has none.
-        min_frequency: entries that make a pattern.
+        min_frequency: entries that make a pattern; as configured if None.
         ignored: those too that people ignore.
         history: the workflows of that span, if they were read already.
     """
     found = [one for kind in OF_TEXT for one in recurring(view, kind, span, category, min_frequency)]
     if not category:
         history = history or history_of(view.db, span)
-        found = with_feedback(view.db, span, found, history) + found_in_runs(history)
+        found = with_feedback(view.db, span, found, history, view.config.min_workflows) + found_in_runs(history)
     return [one for one in found if ignored or not one.ignored]
 
 
@@ -143,18 +143,21 @@ def priority_of(found: Found) -> Level:
     return rules_of.priority(severity_of(found), found.tally.occasions, found.tally.n)
 
 
-def recurring(view: View, kind: PatternKind, span: Span, category: str | None, min_frequency: int) -> Iterator[Found]:
+def recurring(
+    view: View, kind: PatternKind, span: Span, category: str | None, min_frequency: int | None
+) -> Iterator[Found]:
     """The patterns of one kind of texts."""
+    often = view.often(min_frequency)
     tallies = queries.recurring(view.db, kind, span, category)
     groups = groups_of(view, kind)
     ignored = ignored_groups(view, kind)  # by the names that the groups have now
     for group in groups:
         seen = group._replace(keys=tuple(one for one in group.keys if one.key_id in tallies))
         ids = seen.key_ids
-        if sum(tallies[one].n for one in ids) < rules_of.least_entries(kind, min_frequency):
+        if sum(tallies[one].n for one in ids) < rules_of.least_entries(kind, often):
             continue
         tally = tallies[ids[0]] if len(ids) == 1 else queries.tally_of(view.db, ids, span, category)
-        if rules_of.is_pattern(kind, tally.n, tally.workflows, min_frequency):
+        if rules_of.is_pattern(kind, tally.n, tally.workflows, often):
             yield Found(name_of(view, group.key_ids), seen, tally, ignored=group.label in ignored)
 
 
@@ -164,17 +167,17 @@ def found_in(view: View, group: Group) -> Found:
     return Found(name_of(view, group.key_ids), group, tally, ignored=group.label in ignored_groups(view, group.kind))
 
 
-def pattern_of(db: sqlite3.Connection, found: Found, span: Span, now: datetime, trend: Trend | None) -> Pattern:
+def pattern_of(view: View, found: Found, span: Span, now: datetime, trend: Trend | None) -> Pattern:
     """A pattern with its evidence."""
     ids, tally, template = found.group.key_ids, found.tally, found.group.template
-    lines = newest_lines(db, ids, span, TEXTS_READ)
+    lines = newest_lines(view.db, ids, span, TEXTS_READ)
     texts = texts_of(found.kind, lines) or found.quotes
     return Pattern(
         id=found.id,
         kind=found.kind,
         title=title_of(template, found.rate, [text for _, text in texts]),
         template=quotation(template),
-        category=category_of(db, ids),
+        category=category_of(view, ids),
         severity=severity_of(found),
         priority=priority_of(found),
         confidence=confidence_of(found),
@@ -223,7 +226,3 @@ def window_of(now: datetime, days: int | None) -> Span:
 def moment_of(value: int | None) -> Timestamp | None:
     """Microseconds as a time."""
     return None if value is None else moment(value)
-
-
-def _category(name: str | None) -> str | None:
-    return None if name is None else check_category(name)

@@ -1,12 +1,10 @@
 """Suggesting rules: drafts with their evidence, for a person to decide about."""
 
 import contextlib
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from orchestrator_mcp.analysis import rules as drafting
-from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.errors import NotFoundError, StateConflictError
 from orchestrator_mcp.records import fields
 from orchestrator_mcp.records.base import FORGOTTEN, format_time
@@ -45,16 +43,16 @@ class Drafted(NamedTuple):
 def suggest_rules(
     workspace: Workspace,
     *,
-    category: fields.CategoryName | None = None,
-    min_frequency: fields.MinFrequency = MIN_FREQUENCY,
+    category: fields.OnlyCategory | None = None,
+    min_frequency: fields.MinFrequency | None = None,
     limit: fields.Limit = 5,
     cursor: fields.Cursor | None = None,
 ) -> RulesSuggested:
     """Draft rules from recurring failures, with evidence, status NEEDS_REVIEW.
 
-    Drafts are saved for a person to read; nothing is applied. Also writes a report in Markdown.
+    Drafts are saved for a person to read; nothing is applied.
     """
-    chosen = check_category(category) if category else None
+    chosen = check_category(workspace, category) if category else None
     start = page_start(cursor)
     workspace.touch()
     saved = _drafted(workspace, chosen, min_frequency)
@@ -67,7 +65,7 @@ def suggest_rules(
     )
 
 
-def _drafted(workspace: Workspace, category: str | None, min_frequency: int) -> list[Drafted]:
+def _drafted(workspace: Workspace, category: str | None, min_frequency: int | None) -> list[Drafted]:
     """Draft and save; drafts whose texts were forgotten meanwhile are made again from what is left."""
     for _ in range(ATTEMPTS - 1):
         with contextlib.suppress(StateConflictError):
@@ -75,14 +73,14 @@ def _drafted(workspace: Workspace, category: str | None, min_frequency: int) -> 
     return _drafted_once(workspace, category, min_frequency)
 
 
-def _drafted_once(workspace: Workspace, category: str | None, min_frequency: int) -> list[Drafted]:
+def _drafted_once(workspace: Workspace, category: str | None, min_frequency: int | None) -> list[Drafted]:
     still = workspace.unless_erased()
     with opened(workspace) as view:
         history = history_of(view.db, _HISTORY, hashes_of(workspace, view.db))
         every = find_patterns(view, _HISTORY, category, min_frequency, history=history)
         found = ranked([one for one in every if one.kind not in _NOT_RULES])
-        of_sessions = len(workspace.sessions.list_sessions())
-        drafts = [draft for one in found if (draft := _draft(workspace, view.db, one, of_sessions))]
+        of_sessions = len({session_id for session_id, _ in workspace.session_folders()})
+        drafts = [draft for one in found if (draft := _draft(workspace, view, one, of_sessions))]
         total = queries.totals(view.db, _HISTORY).entries
     saved = [one._replace(suggestion=_save(workspace, one.suggestion, still)) for one in drafts]
     if workspace.meta is not None:
@@ -113,12 +111,12 @@ def _is_settled(view: View, pattern_id: str) -> bool:
     return group.label in ignored_groups(view, group.kind) or name_of(view, group.key_ids) != pattern_id
 
 
-def _draft(workspace: Workspace, db: sqlite3.Connection, found: Found, of_sessions: int) -> Drafted | None:
+def _draft(workspace: Workspace, view: View, found: Found, of_sessions: int) -> Drafted | None:
     """A draft, unless nobody has said yet what to do instead."""
-    lines = newest_lines(db, found.group.key_ids, _HISTORY, ENTRIES_READ)
+    lines = newest_lines(view.db, found.group.key_ids, _HISTORY, ENTRIES_READ)
     texts = [text for _, text in texts_of(found.kind, lines)]
     title = title_of(found.group.template, found.rate, texts)
-    category = category_of(db, found.group.key_ids)
+    category = category_of(view, found.group.key_ids)
     target = drafting.target_of(found.kind, category)
     draft = drafting.draft_rule(found.kind, title, [line.value for line in lines])
     if draft is None:

@@ -13,6 +13,8 @@ from orchestrator_mcp.storage.facts import line_of, logs, others, workflows
 from orchestrator_mcp.storage.queries import Span
 from orchestrator_mcp.storage.workspace import Workspace
 
+from .feedback_key import feedback_keys
+
 TEXTS_READ = 5_000
 """Entries of feedback, the newest, whose texts are read; of older ones only the facts count."""
 
@@ -45,7 +47,8 @@ def hashes_of(workspace: Workspace, db: sqlite3.Connection) -> dict[str, str]:
     """Each workflow's id by its keyed hash, which is all that a tool entry says of it."""
     if next(workflows(db, of=TOOL), None) is None:
         return {}
-    keys = [one.key() for one in (workspace, *workspace.beside) if one.meta is not None]
+    every = (one for one in (workspace, *workspace.beside) if one.meta is not None)
+    keys = {key for one in every for key in feedback_keys(one)}
     return {hashed: name for name in workflows(db) for key in keys if (hashed := workflow_hash(name, key))}
 
 

@@ -1,48 +1,67 @@
 """Sessions: who worked here, and when."""
 
-from datetime import datetime
-
-from orchestrator_mcp.errors import NotFoundError, OrchestratorError
+from orchestrator_mcp.errors import InvalidInputError, NotFoundError
 from orchestrator_mcp.records import fields
-from orchestrator_mcp.records.session import Session, SessionList, SessionView, StoreStatus
+from orchestrator_mcp.records.fields import SessionStatus
+from orchestrator_mcp.records.session import SessionList, SessionView, StoreStatus
+from orchestrator_mcp.storage.archive import archived
+from orchestrator_mcp.storage.ids import meant
 from orchestrator_mcp.storage.workspace import Workspace
 
+from .doctor import hints
 from .meaning import engine
+from .session_states import look_at
 
-SHORTEST_ID = 6
 
-
-def list_sessions(workspace: Workspace, *, limit: fields.Limit = 20) -> SessionList:
-    """List this project's sessions, newest first, with status, last activity and number of entries."""
+def list_sessions(
+    workspace: Workspace, *, status: fields.SessionStatusChoice | None = None, limit: fields.Limit = 20
+) -> SessionList:
+    """List this project's sessions, newest first: how each stands, its last activity, worktree, number of entries."""
     workspace.touch()
     sessions = workspace.sessions
+    chosen = None if status is None else check_status(status)
     by_activity = sorted(
         ((sessions.last_activity(one), one) for one in sessions.list_sessions()), key=lambda pair: pair, reverse=True
     )
-    current = workspace.known_session()
+    ids = [one for _, one in by_activity]
+    if chosen is not None:
+        ids = [one for one in ids if look_at(workspace, one).status is chosen]
     return SessionList(
-        sessions=[_view(workspace, one, last, current=one == current) for last, one in by_activity[:limit]],
-        total=len(by_activity),
+        sessions=[_view(workspace, one) for one in ids[:limit]],
+        total=len(ids),
+        archived=sum(1 for _ in archived(workspace.paths)),
         legacy_detected=workspace.legacy.detected(),
     )
 
 
-def _view(workspace: Workspace, session_id: str, last_activity: datetime, *, current: bool) -> SessionView:
-    problem = None
+def check_status(name: str) -> SessionStatus:
+    """How sessions stand, by its name.
+
+    Raises:
+        InvalidInputError: if there is no such status.
+    """
     try:
-        session = workspace.sessions.read(session_id)
-    except OrchestratorError as error:
-        session, problem = Session(session_id=session_id, status="broken"), str(error)
+        return SessionStatus(name)
+    except ValueError:
+        raise InvalidInputError(f"There is no status {name[:60]!r}. Use one of: {', '.join(SessionStatus)}.") from None
+
+
+def _view(workspace: Workspace, session_id: str) -> SessionView:
+    look = look_at(workspace, session_id)
+    session = look.session
     return SessionView(
         session_id=session_id,
         created_at=session.created_at,
-        last_activity=last_activity,
-        status=session.status,
+        last_activity=look.last_activity,
+        status=look.status,
         label=session.label,
         client=session.client,
-        current=current,
+        current=session_id == workspace.known_session(),
         entries=workspace.sessions.count_entries(session_id),
-        problem=problem,
+        workflow_id=look.workflow.workflow_id if look.workflow and look.has_open_workflow else None,
+        worktree=session.worktree,
+        worktree_gone=workspace.sessions.worktree_is_gone(session),
+        problem=look.problem,
     )
 
 
@@ -52,9 +71,7 @@ def show_session(workspace: Workspace, session_id: str) -> SessionView:
     Raises:
         NotFoundError: if there is none, or more than one fits.
     """
-    chosen = resolve(workspace, session_id)
-    current = chosen == workspace.known_session()
-    return _view(workspace, chosen, workspace.sessions.last_activity(chosen), current=current)
+    return _view(workspace, resolve(workspace, session_id))
 
 
 def current_session(workspace: Workspace) -> SessionView:
@@ -69,7 +86,7 @@ def current_session(workspace: Workspace) -> SessionView:
         raise NotFoundError(
             "There is no current session. The first write opens one; so does `orchestrator session new`."
         )
-    return _view(workspace, chosen, workspace.sessions.last_activity(chosen), current=True)
+    return _view(workspace, chosen)
 
 
 def new_session(workspace: Workspace, *, label: str | None = None) -> SessionView:
@@ -84,7 +101,7 @@ def switch_session(workspace: Workspace, session_id: str) -> SessionView:
     chosen = resolve(workspace, session_id)
     workspace.store()
     workspace.sessions.set_current_session(chosen)
-    return _view(workspace, chosen, workspace.sessions.last_activity(chosen), current=True)
+    return _view(workspace, chosen)
 
 
 def resolve(workspace: Workspace, typed: str) -> str:
@@ -94,18 +111,10 @@ def resolve(workspace: Workspace, typed: str) -> str:
         NotFoundError: if none, or more than one, fits.
     """
     ids = workspace.sessions.list_sessions()
-    if typed in ids:
-        return typed
-    fitting = [one for one in ids if len(typed) >= SHORTEST_ID and one.endswith(typed)]
+    fitting = [typed] if typed in ids else meant(ids, typed)
     if len(fitting) != 1:
         raise NotFoundError(f"{len(fitting)} sessions fit {typed[:80]!r}. `orchestrator session list` shows them.")
     return fitting[0]
-
-
-def make_store(workspace: Workspace) -> StoreStatus:
-    """Make the store if it is not there."""
-    workspace.store()
-    return status(workspace)
 
 
 def status(workspace: Workspace) -> StoreStatus:
@@ -119,9 +128,10 @@ def status(workspace: Workspace) -> StoreStatus:
         git_remote=meta.git_remote if meta else None,
         current_session=workspace.known_session(),
         sessions=len(workspace.sessions.list_sessions()),
-        legacy_files=[file.row.name for file in workspace.legacy.ours()],
-        engine=engine(),
+        legacy_files=[file.name for file in workspace.legacy.waiting()],
+        engine=engine(workspace.config.engine),
         legacy_detected=workspace.legacy.detected(),
+        warnings=hints(workspace),
     )
 
 

@@ -17,11 +17,10 @@ from orchestrator_mcp.records.telemetry import (
     Statistics,
     SuccessMetric,
 )
-from orchestrator_mcp.storage.ids import new_id
+from orchestrator_mcp.storage.ids import meant, new_id
 from orchestrator_mcp.storage.workspace import Workspace
 
 MOST = 5
-SHORTEST_ID = 6
 
 
 def log_invocation(
@@ -45,7 +44,7 @@ def log_invocation(
 ) -> InvocationLogged:
     """Log one run of an agent: start it with agent_name and task_description, finish it with its invocation_id.
 
-    The finish takes the outcome; anything left out stays as it was. One call may do both.
+    One call may do both. What is left out stays as it was.
     """
     outcome = {
         "status": outcome_status,
@@ -146,7 +145,7 @@ def get_agent_ranking(workspace: Workspace, *, task_type: fields.TaskType | None
     bad = runs.bad_lines + metrics.bad_lines
     return ranking.model_copy(
         update={
-            "warnings": [f"{bad} lines could not be read and were left out."] if bad else [],
+            "warnings": [*runs.unread, *([f"{bad} lines could not be read and were left out."] if bad else [])],
             "legacy_detected": workspace.legacy.detected(),
         }
     )
@@ -212,9 +211,9 @@ def _find(workspace: Workspace, typed: str) -> tuple[str, str]:
     own = workspace.session_id()
     for session_id in (own, *(one for one in reversed(workspace.sessions.list_sessions()) if one != own)):
         ids = [run.id for run in workspace.read(Invocation, session_id).records]
-        fitting = [one for one in ids if one == typed or (len(typed) >= SHORTEST_ID and one.endswith(typed.lower()))]
-        if typed in fitting or len(fitting) == 1:
-            return session_id, typed if typed in fitting else fitting[0]
+        fitting = meant(ids, typed)
+        if len(fitting) == 1:
+            return session_id, fitting[0]
     raise NotFoundError(f"There is no run {typed[:80]!r}. Use the invocation_id with which it was started.")
 
 

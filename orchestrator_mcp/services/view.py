@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from orchestrator_mcp.analysis.digests import microseconds
+from orchestrator_mcp.analysis.patterns import Often
+from orchestrator_mcp.records.config import Config
 from orchestrator_mcp.records.pattern_decision import PatternDecision
 from orchestrator_mcp.storage.workspace import Workspace
 
-from .meaning import AT_ONCE, WORDS, Remembered, is_installed
+from .meaning import AT_ONCE, WORDS, Remembered, is_used, what_is_missing
 
 
 @dataclass
@@ -21,6 +23,7 @@ class View:
         db: the index.
         decisions: of agents and people, those that hold, as they were made.
         now: in microseconds since 1970.
+        config: the settings in force.
         model: the optional tier, if it is to be asked.
         bad_lines: of decisions that cannot be read.
     """
@@ -28,6 +31,7 @@ class View:
     db: sqlite3.Connection
     decisions: Sequence[PatternDecision]
     now: int
+    config: Config
     model: Remembered | None = None
     bad_lines: int = 0
     notes: list[str] = field(default_factory=list)
@@ -44,13 +48,18 @@ class View:
         """What told entries apart: the model's name, or words alone."""
         return self.model.name if self.model and not self.notes else WORDS
 
+    def often(self, min_frequency: int | None) -> Often:
+        """What makes a pattern here: what was asked for, else what is set."""
+        return Often(min_frequency or self.config.min_frequency, self.config.min_workflows)
+
 
 @contextlib.contextmanager
 def opened(workspace: Workspace) -> Iterator[View]:
     """The index, brought up to date with every session, for the length of a `with` block."""
     with workspace.index().open() as db:
         view = view_of(workspace, db)
-        if is_installed():
+        view.notes = what_is_missing(view.config.engine)
+        if is_used(view.config.engine):
             view.model = Remembered(db, AT_ONCE if workspace.settings.own_session else None)  # an agent waits
         yield view
 
@@ -60,7 +69,11 @@ def view_of(workspace: Workspace, db: sqlite3.Connection) -> View:
     read = workspace.read(PatternDecision)
     decisions = [one for one in read.records if not one.withdrawn]
     return View(
-        db, sorted(decisions, key=lambda one: one.timestamp), microseconds(workspace.now()), bad_lines=read.bad_lines
+        db,
+        sorted(decisions, key=lambda one: one.timestamp),
+        microseconds(workspace.now()),
+        workspace.config,
+        bad_lines=read.bad_lines,
     )
 
 

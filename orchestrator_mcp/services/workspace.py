@@ -1,15 +1,17 @@
 """Opening a workspace: where storage and analysis meet, and the one reader of environment and current folder."""
 
+import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from orchestrator_mcp.analysis.digests import VERSION, digest
 from orchestrator_mcp.analysis.redaction import redact_json
-from orchestrator_mcp.storage.paths import find_roots
+from orchestrator_mcp.storage.environment import ephemeral, is_true
+from orchestrator_mcp.storage.paths import find_roots, home_folder
 from orchestrator_mcp.storage.workspace import Settings, Thinking, Workspace
 
 _SKIP = "ORCHESTRATOR_SKIP_FEEDBACK"
-_FALSE = {"", "0", "false", "no", "off"}
 
 
 def open_workspace(
@@ -20,6 +22,8 @@ def open_workspace(
     session: str | None = None,
     read_only: bool = False,
     own_session: bool = False,
+    flags: Mapping[str, str] | None = None,
+    at_home: bool = False,
 ) -> Workspace:
     """Open the workspace that a process stands in.
 
@@ -30,10 +34,14 @@ def open_workspace(
         session: the session, if it was named.
         read_only: refuse every write.
         own_session: for a long-lived process, which gets a session of its own.
+        flags: settings from the command line, as text.
+        at_home: the store is to be made under the home folder.
 
     Raises:
         InvalidInputError: if the root is not a folder.
+        ConfigError: if a flag is no setting, or has no value of one.
     """
+    home = home_folder(environ)
     settings = Settings(
         session=session or environ.get("ORCHESTRATOR_SESSION_ID") or None,
         client="claude-code" if environ.get("CLAUDECODE") else None,
@@ -42,8 +50,35 @@ def open_workspace(
         own_session=own_session,
         read_only=read_only,
         skip_feedback=_SKIP if is_true(environ.get(_SKIP, "")) else None,
+        ephemeral=ephemeral(environ, home),
+        home=home,
+        environ=environ,
+        flags=flags or {},
     )
-    return Workspace(find_roots(environ, cwd, root), settings, Thinking(redact_json, digest, VERSION))
+    workspace = Workspace(
+        find_roots(environ, cwd, root, at_home=at_home), settings, Thinking(redact_json, digest, VERSION)
+    )
+    workspace.before_first_write = partial(_migrated, workspace)
+    return _restored(workspace)
+
+
+def _migrated(workspace: Workspace) -> list[str]:
+    """What there was to say of a migration that a person wants to happen unasked."""
+    if not workspace.config.auto_migrate:
+        return []
+    from .migration import migrate_unasked  # noqa: PLC0415  hardly ever
+
+    return migrate_unasked(workspace)
+
+
+def _restored(workspace: Workspace) -> Workspace:
+    """Where there is no store yet, with the one that was saved to a branch, if a person asked for that."""
+    if not workspace.read_only and not workspace.paths.meta_file().is_file():
+        from .persistence import restore_at_first  # noqa: PLC0415  once in a store's life
+
+        for warning in restore_at_first(workspace):
+            print(f"orchestrator-mcp: {warning}", file=sys.stderr)  # noqa: T201  no result to put it in
+    return workspace
 
 
 def open_beside(workspace: Workspace, environ: Mapping[str, str], roots: Iterable[Path]) -> Workspace:
@@ -60,8 +95,3 @@ def open_beside(workspace: Workspace, environ: Mapping[str, str], roots: Iterabl
         found.setdefault(other.paths.orchestrator_dir, other)
     workspace.beside = tuple(one for one in found.values() if one is not workspace)
     return workspace
-
-
-def is_true(value: str) -> bool:
-    """Whether a setting in the environment is on: anything but empty, 0, false, no and off."""
-    return value.strip().lower() not in _FALSE

@@ -16,7 +16,8 @@ from .ids import new_id
 ABANDONED = 24 * 3600.0
 """Seconds after which a staging folder is nobody's any more."""
 
-_TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
+TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
+"""What a rename fails with where something stands already."""
 
 
 @contextlib.contextmanager
@@ -44,11 +45,20 @@ def arrive(stage: Path, target: Path) -> None:
         try:
             os.rename(stage, target)
         except OSError as error:
-            if error.errno in _TAKEN:
+            if error.errno in TAKEN:
                 raise StateConflictError(f"{target} is already there. Nothing was changed.") from error
             raise
         sync_folder(target.parent)
         sync_folder(stage.parent)
+
+
+def remove_leftover(path: Path) -> None:
+    """Remove a temporary file, or a folder with all that was built in it."""
+    with refusals("removing", path):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def sweep_abandoned(tmp: Path) -> None:

@@ -1,10 +1,11 @@
 """Files that a person names on the command line: read as they are, written as asked."""
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConflictError
+from orchestrator_mcp.errors import InvalidInputError, NotFoundError, OrchestratorError, StateConflictError
 
 from .files import read_small, refusals, replace_file
 from .lines import encode_line, parse_object
@@ -73,6 +74,34 @@ def edit_inside(root: Path, name: str, change: Callable[[bytes], bytes]) -> Path
             replace_file(path, changed, mode)
             return path
     raise StateConflictError(f"{path} is being written by others. Nothing was changed; try again.")
+
+
+def check_replaceable(path: Path, ours: Collection[str], what: str) -> None:
+    """Whether a JSON document may be written where nothing stands, or an earlier one of its kind.
+
+    Args:
+        path: where.
+        ours: the names that one of its kind has.
+        what: its kind, as a phrase.
+
+    Raises:
+        InvalidInputError: if something else stands there, or its folder is missing.
+    """
+    if not path.absolute().parent.is_dir():
+        raise InvalidInputError(f"There is no folder {path.absolute().parent}. Make it, or name another file.")
+    if not os.path.lexists(path):
+        return
+    try:
+        value = parse_object(read_small(path, _LARGEST) or b"")
+    except OrchestratorError:
+        value = None
+    if value is None or not set(ours) <= value.keys():
+        raise InvalidInputError(f"{path} is there already and is not {what}, so it is left alone. Name another file.")
+
+
+def write_document(path: Path, text: str) -> None:
+    """Write a text file that a person named, replacing it whole."""
+    replace_file(path.absolute(), text.encode("utf-8", "replace"), _DOCUMENT_MODE)
 
 
 def write_objects(path: Path, values: Iterable[dict[str, Any]]) -> None:

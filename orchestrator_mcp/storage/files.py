@@ -5,7 +5,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from orchestrator_mcp.errors import NotFoundError, StorageError, StorageFullError, UnsafePathError
@@ -77,22 +77,36 @@ def is_at(fd: int, path: Path) -> bool:
     return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
 
 
-def make_folder(path: Path) -> None:
-    """Create a private folder, and its missing parents below an existing one; a new name is durable at once."""
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there, and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def make_folder(path: Path, *, parents: bool = True) -> None:
+    """Create a private folder, and its missing parents below an existing one; a new name is durable at once.
+
+    Raises:
+        NotFoundError: without `parents`, if the folder that it belongs into is gone.
+    """
     with refusals("creating", path):
-        _make_private(path)
+        _make_private(path, parents=parents)
         is_link = path.is_symlink()
     if is_link:
         raise UnsafePathError(f"{path} is a symbolic link, and links are not followed. Remove it and try again.")
 
 
-def _make_private(path: Path) -> None:
+def _make_private(path: Path, *, parents: bool) -> None:
     if path.is_dir():
         return
     try:
         path.mkdir(mode=FOLDER_MODE, exist_ok=True)
     except FileNotFoundError:
-        _make_private(path.parent)
+        if not parents:
+            raise
+        _make_private(path.parent, parents=True)
         path.mkdir(mode=FOLDER_MODE, exist_ok=True)
     sync_folder(path.parent)  # else a power loss takes the folder, and all that was synced inside it
 
@@ -120,11 +134,32 @@ def sync_folder(path: Path) -> None:
 
 def write_new(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
     """Write and sync a file that must not exist yet; on any failure nothing of it is left."""
+    write_chunks(path, (data,), mode)
+
+
+def write_chunks(
+    path: Path, chunks: Iterable[bytes], mode: int = FILE_MODE, mtime: int | None = None, *, durable: bool = True
+) -> None:
+    """The same for what need not fit into memory.
+
+    Args:
+        path: the file.
+        chunks: its content.
+        mode: its mode.
+        mtime: when it was last written, in seconds since 1970; now, if left out.
+        durable: whether it is synced; what is used up at once need not be.
+    """
     with refusals("writing", path):
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, mode)
         try:
-            write_all(fd, data, 0)
-            os.fsync(fd)
+            offset = 0
+            for chunk in chunks:
+                write_all(fd, chunk, offset)
+                offset += len(chunk)
+            if mtime is not None:
+                os.utime(fd if os.utime in os.supports_fd else path, ns=(mtime * 10**9, mtime * 10**9))
+            if durable:
+                os.fsync(fd)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -137,8 +172,13 @@ def replace_file(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
 
     Temporary file in the same folder, fsync, rename, fsync of the folder.
     """
+    replace_by_chunks(path, (data,), mode)
+
+
+def replace_by_chunks(path: Path, chunks: Iterable[bytes], mode: int = FILE_MODE) -> None:
+    """The same for what need not fit into memory; if `chunks` raises, nothing was changed."""
     staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    write_new(staged, data, mode)
+    write_chunks(staged, chunks, mode)
     with refusals("replacing", path):
         try:
             os.replace(staged, path)

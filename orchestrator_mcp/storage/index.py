@@ -17,7 +17,7 @@ from orchestrator_mcp.errors import NotFoundError, StorageError, UnsafePathError
 
 from .copies import leave_out_copies
 from .database import writing
-from .files import make_folder, refusals
+from .files import make_folder, refusals, write_new
 from .intake import Digester, File, Source, drop_file, is_settled, take_in
 from .locks import FolderLock
 
@@ -25,7 +25,7 @@ DATABASE = "index.sqlite"
 
 _SCHEMA = """
 CREATE TABLE about (version TEXT);
-CREATE TABLE files (id INTEGER PRIMARY KEY, path BLOB UNIQUE, session TEXT, stream TEXT, dev INTEGER, ino INTEGER,
+CREATE TABLE files (id INTEGER PRIMARY KEY, path BLOB UNIQUE, session TEXT, stream TEXT, inodes TEXT,
   size INTEGER, mtime_ns INTEGER, head BLOB, offset INTEGER, bad INTEGER, undated INTEGER);
 CREATE TABLE keys (id INTEGER PRIMARY KEY, space TEXT, key TEXT, template TEXT, kind TEXT, UNIQUE (space, key));
 CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
@@ -57,7 +57,7 @@ CREATE TABLE features (id INTEGER PRIMARY KEY, space TEXT, feature TEXT, n INTEG
 CREATE TABLE postings (feature INTEGER, seen INTEGER, key INTEGER, PRIMARY KEY (feature, seen, key)) WITHOUT ROWID;
 CREATE TABLE documents (key INTEGER PRIMARY KEY, features INTEGER, seen INTEGER);
 """
-
+_OURS = [statement.strip() for statement in _SCHEMA.split(";") if statement.strip()]
 
 _INHERITED: list[sqlite3.Connection] = []
 """Connections of a parent process, kept from being closed in a forked child."""
@@ -116,13 +116,13 @@ class Index:
             # One question for all files costs less than one for each of 10,000 sessions.
             rows = map(File._make, db.execute("SELECT * FROM files")) if whole else ()
             known: dict[bytes, File] = {file.path: file for file in rows}
-            for source in sources:
-                file = known.pop(os.fsencode(source.path), None)
-                if not (whole and is_settled(source.path, file)):
-                    problems += self._take_in(db, source)
-            for file in known.values():
+            there = {os.fsencode(source.path): source for source in sources}
+            for gone in known.keys() - there.keys():  # first: an entry that moved is no retry of itself
                 with writing(db):
-                    drop_file(db, file.id)
+                    drop_file(db, known[gone].id)
+            for path, source in there.items():
+                if not (whole and is_settled(source.path, known.get(path))):
+                    problems += self._take_in(db, source)
             if whole:
                 leave_out_copies(db)
             self._complete |= whole
@@ -189,6 +189,8 @@ class Index:
                 return self._shared(path)
 
     def _shared(self, path: Path) -> sqlite3.Connection:
+        if not path.exists():
+            write_new(path, b"")  # SQLite would make it as readable as the umask lets it
         db = _plain_connection(str(path))
         try:
             db.execute("PRAGMA journal_mode = WAL")
@@ -238,16 +240,43 @@ def _refuse_strange(path: Path) -> None:
 
 def _lay_out(db: sqlite3.Connection, version: str) -> sqlite3.Connection:
     """Make sure that version and layout are exactly ours: a foreign trigger or view would run as our code."""
-    layout = [row[0] for row in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")]
+    layout = _layout(db)
     if not layout:
         db.executescript(_SCHEMA)
         db.execute("INSERT INTO about VALUES (?)", (version,))
         return db
-    ours = [statement.strip() for statement in _SCHEMA.split(";") if statement.strip()]
-    if layout != ours or db.execute("SELECT version FROM about").fetchall() != [(version,)]:
+    if layout != _OURS or db.execute("SELECT version FROM about").fetchall() != [(version,)]:
         msg = "another version's cache"
         raise sqlite3.DatabaseError(msg)
     return db
+
+
+def _layout(db: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")]
+
+
+def why_discarded(path: Path, version: str) -> str | None:
+    """Why the next use would throw a cache away; None if it would use it, or there is none. Writes nothing.
+
+    Raises:
+        UnsafePathError: if it is no plain file, which the next use would refuse.
+    """
+    _refuse_strange(path)
+    journal = path.with_name(path.name + "-wal")
+    if not path.exists():
+        return None
+    as_it_is = "" if journal.exists() and journal.stat().st_size else "&immutable=1"  # else a journal would be made
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{as_it_is}", uri=True)
+        with contextlib.closing(db):
+            db.execute("PRAGMA trusted_schema = OFF")
+            made_by = db.execute("SELECT version FROM about").fetchall() if _layout(db) == _OURS else None
+    except sqlite3.DatabaseError as error:
+        return None if "locked" in str(error) else f"it is damaged ({error})"
+    if made_by == [(f"{version} {_inode(path)}",)]:
+        return None
+    is_copy = made_by is not None and str(made_by[0][0]).startswith(f"{version} ")
+    return "it was copied here from elsewhere" if is_copy else "another version made it"
 
 
 def unlink_database(folder: Path) -> None:

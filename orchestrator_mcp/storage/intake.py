@@ -15,6 +15,7 @@ from .database import writing
 from .evidence import Place
 from .files import open_plain
 from .lines import Line, parse_object, read_lines
+from .parts import Extent, extent, first_part
 from .postings import forget_postings
 
 RETRY_WINDOW = 2_000_000
@@ -40,8 +41,7 @@ class File(NamedTuple):
     path: bytes  # a name need not be UTF-8
     session: str
     stream: str
-    dev: int
-    ino: int
+    inodes: str
     size: int
     mtime_ns: int
     head: bytes
@@ -49,13 +49,12 @@ class File(NamedTuple):
     bad: int
     undated: int
 
-    def is_unchanged(self, info: os.stat_result) -> bool:
-        seen = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)
-        return seen == (self.dev, self.ino, self.size, self.mtime_ns)
+    def is_unchanged(self, there: Extent) -> bool:
+        return (" ".join(there.inodes), there.size, there.mtime_ns) == (self.inodes, self.size, self.mtime_ns)
 
-    def has_only_grown(self, info: os.stat_result, head: bytes) -> bool:
-        same_file = (info.st_dev, info.st_ino) == (self.dev, self.ino)
-        return same_file and info.st_size >= self.offset and head.startswith(self.head)
+    def has_only_grown(self, there: Extent, head: bytes) -> bool:
+        same_file = there.continues(tuple(self.inodes.split()))
+        return same_file and there.size >= self.offset and head.startswith(self.head)
 
 
 class _Prepared(NamedTuple):
@@ -70,12 +69,12 @@ class _Prepared(NamedTuple):
 def is_settled(path: Path, file: File | None) -> bool:
     """Whether there is nothing to take in: the file is as it was, or was not and is not there."""
     try:
-        info = path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return file is None
+        there = extent(path)
     except OSError:
         return False  # whoever takes it in says why it cannot be looked at
-    return file is not None and file.is_unchanged(info)
+    if there is None or file is None:
+        return there is None and file is None
+    return file.is_unchanged(there)
 
 
 def _known(db: sqlite3.Connection, path: Path) -> File | None:
@@ -86,17 +85,16 @@ def _known(db: sqlite3.Connection, path: Path) -> File | None:
 def take_in(db: sqlite3.Connection, source: Source, digest: Digester) -> bool:
     """Take in one batch of new lines; returns whether there may be more."""
     known = _known(db, source.path)
-    try:
-        info = source.path.lstat()
-        if known is not None and known.is_unchanged(info):
-            return False
-        head = _head(source.path)
-    except (FileNotFoundError, NotADirectoryError, NotFoundError):
+    there = extent(source.path)
+    if there is not None and known is not None and known.is_unchanged(there):
+        return False
+    head = None if there is None else _head(first_part(source.path))
+    if there is None or head is None:
         if known is not None:
             with writing(db):
                 drop_file(db, known.id)
         return False
-    grown = known if known is not None and known.has_only_grown(info, head) else None
+    grown = known if known is not None and known.has_only_grown(there, head) else None
     start = grown.offset if grown else 0
     lines = list(islice(read_lines(source.path, start), _BATCH))
     prepared = [_prepare(line, source.stream, digest) for line in lines]  # the long part, before any lock
@@ -108,7 +106,7 @@ def take_in(db: sqlite3.Connection, source: Source, digest: Digester) -> bool:
         writer = _Writer(db, source, grown)
         writer.store(prepared)
         done = len(lines) < _BATCH
-        seen = (info.st_dev, info.st_ino, info.st_size if done else -1, info.st_mtime_ns)
+        seen = (" ".join(there.inodes), there.size if done else -1, there.mtime_ns)
         writer.note(seen, head, start if not lines else lines[-1].offset + len(lines[-1].data) + 1)
     return not done
 
@@ -121,8 +119,12 @@ def _prepare(line: Line, stream: str, digest: Digester) -> _Prepared | None:
     return _Prepared(line.offset, record, value.get("rev", 1) != 1, list(digest(stream, value)))
 
 
-def _head(path: Path) -> bytes:
-    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:  # never through a link, never waiting for a pipe
+def _head(path: Path) -> bytes | None:
+    try:
+        fd = open_plain(path, os.O_RDONLY)  # never through a link, never waiting for a pipe
+    except NotFoundError:
+        return None
+    with os.fdopen(fd, "rb") as file:
         return file.read(64)
 
 
@@ -159,12 +161,12 @@ class _Writer:
 
     def _new_file(self, source: Source) -> int:
         row = (os.fsencode(source.path), source.session, source.stream)
-        cursor = self._db.execute("INSERT INTO files VALUES (NULL, ?, ?, ?, 0, 0, 0, 0, x'', 0, 0, 0)", row)
+        cursor = self._db.execute("INSERT INTO files VALUES (NULL, ?, ?, ?, '', 0, 0, x'', 0, 0, 0)", row)
         return int(cursor.lastrowid or 0)
 
-    def note(self, seen: tuple[int, ...], head: bytes, offset: int) -> None:
+    def note(self, seen: tuple[str, int, int], head: bytes, offset: int) -> None:
         self._db.execute(
-            "UPDATE files SET dev=?, ino=?, size=?, mtime_ns=?, head=?, offset=?, bad=?, undated=? WHERE id=?",
+            "UPDATE files SET inodes=?, size=?, mtime_ns=?, head=?, offset=?, bad=?, undated=? WHERE id=?",
             (*seen, head, offset, self._bad, self._undated, self._file),
         )
 

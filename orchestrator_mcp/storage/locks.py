@@ -13,6 +13,7 @@ from filelock import lock_descriptor, unlock_descriptor
 from orchestrator_mcp.errors import WorkspaceBusyError
 
 from .files import is_at, open_plain, refusals
+from .processes import lock_holders
 
 FIRST_WAIT = 50e-6
 LONGEST_WAIT = 1e-3
@@ -117,13 +118,14 @@ class FolderLock:
 
     def _holder(self) -> str:
         """Who holds the lock, where the kernel says so (Linux)."""
+        holders = lock_holders()
         try:
             inode = self.path.stat().st_ino
-            lines = Path("/proc/locks").read_text("ascii").splitlines()
         except OSError:
+            holders = None
+        if holders is None:
             return "another process"
-        holders = [line.split()[4] for line in lines if line.split()[5].endswith(f":{inode}") and "->" not in line]
-        return f"process {holders[0]}" if holders else "another thread"
+        return f"process {holders[inode]}" if inode in holders else "another thread"
 
 
 class Locks:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -15,7 +14,6 @@ from orchestrator_mcp.records.workflow import LogEvent, WorkflowState
 from .files import read_small
 from .streams import Read, read_records
 from .workspace import Workspace
-from .yaml_files import read_yaml
 
 _LARGEST_STATE = 64 << 20
 _SIGNS = (
@@ -30,22 +28,6 @@ def get_repo_type(root: Path) -> RepoType:
     """The first language, of python, javascript, go and rust, whose project file lies in the root."""
     found = (kind for kind, names in _SIGNS if any((root / name).is_file() for name in names))
     return next(found, RepoType.UNKNOWN)
-
-
-def defined_items(root: Path) -> frozenset[str]:
-    """The ids of all items that the project's own `workflow.yaml` defines; empty if it has none that can be read."""
-    try:
-        definition = read_yaml(root / "workflow.yaml") or {}
-    except OrchestratorError:
-        return frozenset()
-    phases = [phase for phase in _list(definition, "phases") if isinstance(phase, dict)]
-    items = [item for phase in phases for item in _list(phase, "items") if isinstance(item, dict)]
-    return frozenset(item["id"] for item in items if isinstance(item.get("id"), str))
-
-
-def _list(mapping: dict[str, Any], name: str) -> list[Any]:
-    found = mapping.get(name)
-    return found if isinstance(found, list) else []
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .database import LISTED, listed
+from .ids import SHORTEST
 
 Span = tuple[int | None, int | None]
 """From and to, in microseconds since 1970, both included; None is unbounded."""
 
-SHORT_ID = 6  # characters that are enough of an id, if only one ends in them
 OCCASION = "COALESCE(-workflow, session)"
 """Where something happened: the workflow, or the session where there is none."""
 
@@ -124,7 +124,7 @@ def locate(db: sqlite3.Connection, stream: str, record: str) -> list[Entry]:
         " WHERE stream = ? AND record = ?",
         (stream, record),
     ).fetchall()
-    if not found and len(record) >= SHORT_ID:
+    if not found and len(record) >= SHORTEST:
         found = db.execute(
             "SELECT record, key, wording FROM entries JOIN files ON entries.file = files.id"
             " WHERE stream = ? AND substr(record, ?) = ?",

@@ -62,15 +62,22 @@ class StateFile:
         self._log = log
         self._lock = lock
 
-    def read(self) -> Seen:
-        """State and log, without a lock. The state first: the log may be ahead of it, and never the reverse."""
+    def read(self, before: Seen | None = None) -> Seen:
+        """State and log, without a lock. The state first: the log may be ahead of it, and never the reverse.
+
+        Args:
+            before: what was seen a moment ago; of the same log only what came since is read.
+        """
         data = read_small(self._path, _LARGEST)
-        inode, end, events = _inode(self._log), 0, []
-        for line in read_lines(self._log):
+        state = before.state if before and before.data == data else _state(data)
+        inode, end, events = _inode(self._log), 0, list[LogEvent]()
+        if before and before.log[0] == inode:
+            end, events = before.log[1], [*before.events]
+        for line in read_lines(self._log, end):
             end = line.offset + len(line.data) + 1
             if event := _our_event(line.data):
                 events.append(event)
-        return Seen(data, _state(data), tuple(events), (inode, end))
+        return Seen(data, state, tuple(events), (inode, end))
 
     def log_still_is(self, seen: Seen) -> bool:
         """Under the lock: whether the log holds no event of ours that was not seen."""
@@ -90,7 +97,7 @@ class StateFile:
             StorageError: (and its kin) if the operating system refuses; then the old state is still there, whole.
         """
         target = self._place_of(state) if state.is_over else self._path
-        make_folder(target.parent)
+        make_folder(target.parent, parents=False)  # a session that was cleaned up does not come back half
         self._sync_log()
         staged = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
         write_new(staged, _written(state))  # synced before the lock is taken
@@ -114,7 +121,14 @@ class StateFile:
         os.replace(staged, target)
         if target != self._path:
             self._path.unlink(missing_ok=True)
+        self._sweep()
         return True
+
+    def _sweep(self) -> None:
+        """Remove what was staged by who was killed before its rename; one that still lives notices, and stages anew."""
+        with contextlib.suppress(OSError):  # the state is in its place
+            for left in (*self._folder.glob(f".{STATE_FILE}.*.tmp"), *(self._folder / FINISHED).glob(".*.tmp")):
+                left.unlink(missing_ok=True)
 
     def _sync_log(self) -> None:
         """What the state will claim must be on the disk before it: whoever wrote it may just be syncing it."""

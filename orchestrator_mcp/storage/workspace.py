@@ -2,32 +2,37 @@
 
 import contextlib
 import hmac
+import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from orchestrator_mcp.errors import NotFoundError, OrchestratorError, ReadOnlyError, StateConflictError
+from orchestrator_mcp.errors import NotFoundError, OrchestratorError, ReadOnlyError, StateConflictError, StorageError
 from orchestrator_mcp.records.base import OUR_OWN_FIELDS, Model
 from orchestrator_mcp.records.config import Config
 from orchestrator_mcp.records.session import StoreMeta
 from orchestrator_mcp.records.streams import BY_MODEL, STREAMS
 
+from .archive import archived, finish
 from .arrival import sweep_abandoned
+from .config import ConfigLoader, Effective
 from .files import make_folder, read_small, replace_file
 from .index import DATABASE, Index
 from .intake import Digester, Source
 from .legacy import LegacyFiles
 from .locks import Locks
 from .migration import recover
-from .paths import OrchestratorPaths, Roots
+from .paths import HomePaths, OrchestratorPaths, Roots
+from .quota import Quota
 from .sessions import SessionManager, check_session_id
-from .store import open_store, read_meta, redaction_key
-from .streams import Flusher, Read, Stream, read_records
+from .snapshot_import import recover as finish_imports
+from .store import open_store, read_meta, redaction_key, refuse_unmigrated
+from .streams import Flusher, Read, Stream, joined, read_records
+from .taken import Taken
 
 M = TypeVar("M", bound=Model)
 
@@ -50,6 +55,10 @@ class Settings:
         own_session: a long-lived process that gets a session of its own; else `current` is the default.
         read_only: refuse every write.
         skip_feedback: the environment variable that turned feedback capture off, if one did.
+        ephemeral: why this machine will probably be thrown away, as a sentence; None if it stays.
+        home: the person's home folder, if there is one.
+        environ: the environment, for settings and secrets.
+        flags: settings from the command line, as text.
     """
 
     session: str | None = None
@@ -59,6 +68,10 @@ class Settings:
     own_session: bool = False
     read_only: bool = False
     skip_feedback: str | None = None
+    ephemeral: str | None = None
+    home: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # it holds secrets
+    flags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,11 +89,13 @@ class Workspace:
     def __init__(
         self, roots: Roots, settings: Settings, thinking: Thinking, clock: Callable[[], datetime] | None = None
     ) -> None:
-        self.paths = OrchestratorPaths(roots.store, None, roots.work)
+        self.paths = OrchestratorPaths(roots.store, None, roots.work, roots.folder)
         self.settings = settings
+        self.home = HomePaths(settings.home) if settings.home else None
+        self._loader = ConfigLoader(self.paths, self.home, settings.environ, settings.flags)
         self.sessions = SessionManager(self.paths)
         self.locks = Locks()
-        self.legacy = LegacyFiles(roots.work)
+        self.legacy = LegacyFiles(roots.work, Taken(self.paths))
         self._thinking = thinking
         self._clock = clock or (lambda: datetime.now(UTC))
         self._streams: dict[Path, Stream[Any]] = {}
@@ -90,42 +105,67 @@ class Workspace:
         self._index: Index | None = None
         self._key: bytes | None = None
         self._recovered = False
+        settings_in_force = self._loader.load_config  # not of `self`: a cycle would keep files open
+        self.quota = Quota(self.paths, lambda: settings_in_force().config.max_store_mb)
         self.beside: tuple[Workspace, ...] = ()  # other repositories, which only reviews read
         self.unread: list[str] = []  # why some files could not be taken into the index
+        self.before_first_write: Callable[[], Iterable[str]] = tuple
 
     def now(self) -> datetime:
         return self._clock()
 
-    @cached_property
+    @property
     def config(self) -> Config:
-        """The effective settings."""
-        return Config()
+        """The settings in force. Broken ones stand at their default, with a warning: see `Effective`."""
+        return self.effective().config
+
+    def effective(self) -> Effective:
+        """The settings in force with their origins and problems; a file that changed is read again."""
+        return self._loader.load_config()
 
     @property
     def read_only(self) -> bool:
         return self.settings.read_only
+
+    def check_writable(self) -> None:
+        """Stop before a write outside the store, which `store` does for those inside.
+
+        Raises:
+            ReadOnlyError: under --read-only.
+        """
+        if self.read_only:
+            raise ReadOnlyError("This workspace is open read-only, so nothing was written. Start without --read-only.")
 
     @property
     def meta(self) -> StoreMeta | None:
         """What the store says it is, or None where there is none of ours yet."""
         return read_meta(self.paths)
 
-    def store(self) -> StoreMeta:
-        """The store, made if it is not there.
+    def store(self, repo_id: str | None = None, *, migrating: bool = False) -> StoreMeta:
+        """The store, made if it is not there; with `repo_id`, if it moves here from elsewhere.
+
+        `migrating`: what an older orchestrator left is taken over next; otherwise its folder is only read.
 
         Raises:
             ReadOnlyError: under --read-only.
             ForeignStoreError: if the folder is another tool's or a newer version's.
         """
-        if self.read_only:
-            raise ReadOnlyError("This workspace is open read-only, so nothing was written. Start without --read-only.")
-        meta = open_store(self.paths, self.locks.of(self.paths.orchestrator_dir), self.now())
+        self.check_writable()
+        if not migrating:
+            if not self._recovered:
+                self._say(self.before_first_write())
+            refuse_unmigrated(self.paths)
+        meta = open_store(self.paths, self.locks.of(self.paths.orchestrator_dir), self.now(), repo_id)
         if not self._recovered:
             self._recovered = True
             sweep_abandoned(self.paths.tmp_dir())
-            for warning in recover(self.paths, self.locks):
-                print(f"orchestrator-mcp: {warning}", file=sys.stderr)  # noqa: T201  no result to put it in
+            unfinished = (recover(self.paths, self.locks), finish_imports(self.paths, self.locks), finish(self.paths))
+            self._say(itertools.chain(*unfinished))
         return meta
+
+    def _say(self, warnings: Iterable[str]) -> None:
+        for warning in warnings:
+            print(f"orchestrator-mcp: {warning}", file=sys.stderr)  # noqa: T201  no result to put it in
 
     def session_id(self) -> str:
         """This process's session, opened on first use.
@@ -163,28 +203,43 @@ class Workspace:
         if not spec.in_session or session_id:
             self.store()
         path = self._path_of(model, session_id)
-        make_folder(path.parent)  # it may have been removed since
+        folder = self.paths.sessions_dir() / self._session_of(path) if spec.in_session else self.paths.orchestrator_dir
+        if path.parent != folder:
+            make_folder(path.parent, parents=False)  # a session that was cleaned up since does not come back half
         if path not in self._streams:
             self.key()  # made under the store lock, which a writer of the store's own streams already holds
-            folder = (
-                self.paths.sessions_dir() / self._session_of(path) if spec.in_session else self.paths.orchestrator_dir
-            )
-            lock = self.locks.of(folder)
-            self._streams[path] = Stream(model, path, lock, self.redact, _FLUSHER, durable=spec.durable)
+            lock, room = self.locks.of(folder), self.quota.take
+            self._streams[path] = Stream(model, path, lock, self.redact, _FLUSHER, durable=spec.durable, room=room)
         return self._streams[path]
 
     def read(self, model: type[M], session_id: str | None = None) -> Read[M]:
-        """Every record of a model: of one session, or of all. Takes no lock and writes nothing."""
+        """Every record of a model: of one session, or of all, the archived ones included.
+
+        Takes no lock and writes nothing. Of all sessions, a file that cannot be read is left out: `unread` says so.
+        """
+        spec = BY_MODEL[model]
         if session_id is not None:
             return read_records(model, self._path_of(model, session_id))
-        if not BY_MODEL[model].in_session:
-            return self._read_store(model, next(self._paths_of(model)))
-        found: Read[M] = Read()
-        for path in self._paths_of(model):
-            one = read_records(model, path)
-            found.records.extend(one.records)
-            found.bad_lines += one.bad_lines
-        return found
+        if not spec.in_session:
+            return self._read_store(model, self.paths.orchestrator_dir / spec.file)
+        by_folder: dict[int, Read[M]] = {}
+        for _, folder in self.session_folders():
+            with contextlib.suppress(FileNotFoundError):  # it moves to the archive just now, and is found there
+                # By inode: one that was read and then moved is not read twice.
+                by_folder[folder.lstat().st_ino] = self._readable(model, folder / spec.file)
+        return joined(by_folder.values())
+
+    def _readable(self, model: type[M], path: Path) -> Read[M]:
+        try:
+            return read_records(model, path)
+        except (StorageError, NotFoundError) as error:
+            return Read(unread=[f"Left out: {error}"])
+
+    def session_folders(self) -> Iterator[tuple[str, Path]]:
+        """The id and the folder of every session, then of every archived one; an id can come more than once."""
+        for session_id in self.sessions.list_sessions():
+            yield session_id, self.paths.sessions_dir() / session_id
+        yield from archived(self.paths)
 
     def _read_store(self, model: type[M], path: Path) -> Read[M]:
         """One of the store's own streams: few lines that many calls ask for, and that only grow or are replaced."""
@@ -262,8 +317,7 @@ class Workspace:
         return self._index
 
     def _sources(self) -> Iterator[Source]:
-        for session_id in self.sessions.list_sessions():
-            folder = self.paths.sessions_dir() / session_id
+        for session_id, folder in self.session_folders():
             for spec in STREAMS:
                 if spec.in_session:
                     yield Source(folder / spec.file, spec.name, session_id)
@@ -306,14 +360,6 @@ class Workspace:
         if session_id and not self.sessions.exists(chosen):
             raise NotFoundError(f"There is no session {chosen}. `orchestrator session list` shows them.")
         return self.paths.sessions_dir() / chosen / spec.file
-
-    def _paths_of(self, model: type[Model]) -> Iterator[Path]:
-        spec = BY_MODEL[model]
-        if not spec.in_session:
-            yield self.paths.orchestrator_dir / spec.file
-            return
-        for session_id in self.sessions.list_sessions():
-            yield self.paths.sessions_dir() / session_id / spec.file
 
     def _session_of(self, path: Path) -> str:
         return path.parts[len(self.paths.sessions_dir().parts)]

@@ -18,8 +18,8 @@ from grouping_data import (
 )
 
 from orchestrator_mcp.analysis.grouping import Entry, canonical_of, key_of
-from orchestrator_mcp.analysis.patterns import MIN_FREQUENCY
 from orchestrator_mcp.analysis.retrieval import candidates
+from orchestrator_mcp.records.config import MIN_FREQUENCY
 from orchestrator_mcp.records.fields import Level
 from orchestrator_mcp.records.pattern import PatternKind
 from orchestrator_mcp.services.groups import Group

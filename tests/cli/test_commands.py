@@ -181,9 +181,11 @@ def on_terminal(folder: Path, answers: list[str], *words: str) -> tuple[int, str
 
 
 def test_a_person_answers_on_a_terminal(tmp_path: Path) -> None:
-    code, shown = on_terminal(tmp_path, ["It broke", "Mend it", "api"], "failure", "log", "--interactive")
+    answers = ["It broke", "Mend it", "cooking", "api"]
+    code, shown = on_terminal(tmp_path, answers, "failure", "log", "--interactive")
     assert code == 0, shown
     assert "What went wrong?" in shown
+    assert "one of: Testing" in shown, "a wrong category is asked for again"
     (stored,) = as_json(tmp_path, "failure", "list")["failures"]
     assert (stored["context"], stored["feedback"]) == ("It broke", "Mend it")
 

@@ -61,7 +61,7 @@ async def test_a_tool_is_its_verb_and_its_row(client: Client) -> None:
         "properties": {
             "text": {"type": "string", "description": "What to say"},
             "severity": {"type": "string", "enum": ["low", "high"], "default": "low", "description": "How much"},
-            "limit": {"type": "integer", "default": 10, "minimum": 1, "maximum": 100, "description": "How many"},
+            "limit": {"type": "integer", "default": 10, "description": "How many"},
             "tags": {"type": "array", "items": {"type": "string"}, "description": "Labels"},
             "request_id": {"type": "string", "description": "The same for a retry"},
         },

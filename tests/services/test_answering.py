@@ -301,7 +301,7 @@ def test_with_a_model_words_say_at_once_where_a_new_entry_of_a_small_store_belon
     monkeypatch.setattr(answering, "FEW", 40)
     agent = project.agent()
     kinds = three_kinds(agent)
-    monkeypatch.setattr(answering, "is_installed", lambda: True)
+    monkeypatch.setattr(answering, "is_used", lambda _: True)
     again = log(agent, "Did not activate the virtual environment for pytest", "Source .venv/bin/activate before tests")
     assert again.pattern is not None
     assert (again.pattern.id, again.pattern.occurrences, again.pattern.joined_by) == (kinds["venv"], 2, "prose")

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from stores import failure, objects, open_workspace
+from stores import NOW, failure, objects, open_workspace
 
 from orchestrator_mcp.errors import StateConflictError
 from orchestrator_mcp.records.failure import Failure
+from orchestrator_mcp.storage.archive import put_away
+from orchestrator_mcp.storage.compaction import compact_folder
 from orchestrator_mcp.storage.ids import new_id
+from orchestrator_mcp.storage.lines import LineFile
 from orchestrator_mcp.storage.workspace import Workspace
 
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # what syncs cost is not the question here
@@ -48,6 +52,7 @@ class Store(RuleBasedStateMachine):
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="store-model-", dir=MEMORY))
         self.model = {name: Session() for name in ("one", "two")}
+        self.archived: dict[str, Session] = {}
         self.workspaces = {name: self.open(name) for name in self.model}
 
     def open(self, name: str) -> Workspace:
@@ -127,6 +132,31 @@ class Store(RuleBasedStateMachine):
         shutil.rmtree(self.root / ".orchestrator/sessions" / name, ignore_errors=True)
         self.model[name] = Session()
 
+    @precondition(lambda self: (self.root / ".orchestrator/sessions").exists())
+    @rule(name=SESSIONS)
+    def clean(self, name: str) -> None:
+        """Somebody moves a session to the archive, whoever holds it open; its records stay."""
+        paths = self.workspaces[name].paths
+        if not self.workspaces[name].sessions.exists(name):
+            return
+        lock = self.workspaces[name].locks.of(paths.orchestrator_dir)
+        assert put_away(paths, lock, [name], lambda _: None) == [(name, None)]
+        places = set(os.listdir(paths.archive_dir())) - self.archived.keys()
+        assert len(places) == 1
+        self.archived[places.pop()], self.model[name] = self.model[name], Session()
+
+    @precondition(lambda self: self.is_compactable())
+    @rule(name=SESSIONS)
+    def compact(self, name: str) -> None:
+        """Superseded versions go; what is read stays. A request that was superseded would be forgotten."""
+        paths, later = self.workspaces[name].paths, NOW + timedelta(days=2)
+        for _, folder in self.workspaces[name].session_folders():
+            with self.workspaces[name].locks.of(paths.orchestrator_dir).held():
+                assert compact_folder(folder, ["failures.jsonl"], later, dry_run=False)[1] == []
+
+    def is_compactable(self) -> bool:
+        return all(model.records[one.id].rev == 1 for model in self.model.values() for one in model.requests.values())
+
     @rule(name=SESSIONS)
     def remove_cache(self, name: str) -> None:
         for workspace in self.workspaces.values():
@@ -139,7 +169,8 @@ class Store(RuleBasedStateMachine):
             rows = db.execute(
                 "SELECT record, n FROM (SELECT record, COUNT(*) n FROM entries GROUP BY record)"
             ).fetchall()
-        assert dict(rows) == {key: 1 for session in self.model.values() for key in session.records}
+        every = (*self.model.values(), *self.archived.values())
+        assert dict(rows) == {key: 1 for session in every for key in session.records}
 
     @invariant()
     def all_read_what_was_written(self) -> None:
@@ -149,7 +180,10 @@ class Store(RuleBasedStateMachine):
                     assert workspace.read(Failure, name).records == list(session.records.values())
                 else:
                     assert not session.records
-        everything = [one for name in sorted(self.model) for one in self.model[name].records.values()]
+        every = [self.model[name] for name in sorted(self.model)] + [
+            self.archived[name] for name in sorted(self.archived)
+        ]
+        everything = [one for session in every for one in session.records.values()]
         assert self.workspaces["one"].read(Failure).records == everything
 
     def teardown(self) -> None:
@@ -159,6 +193,12 @@ class Store(RuleBasedStateMachine):
             workspace.stream(Failure).append(failure("the last"))
             objects(self.path(name))  # the tail is healed: each line is an object
         shutil.rmtree(self.root)
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every few appends rotate the file."""
+    monkeypatch.setattr(LineFile, "rotate_at", 700)
 
 
 def _run(**wanted: Any) -> None:
