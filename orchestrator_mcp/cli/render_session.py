@@ -1,7 +1,7 @@
 """Sessions and checkpoints as text for people."""
 
 from orchestrator_mcp.analysis.sanitize import sanitize
-from orchestrator_mcp.records.checkpoint import CheckpointList, CheckpointView
+from orchestrator_mcp.records.checkpoint import CheckpointList, CheckpointMade, CheckpointView
 from orchestrator_mcp.records.session import SessionList, SessionsCleaned, SessionsCompacted, SessionView
 
 from .layout import clean, day, facts, more, plural, shown, size, table
@@ -68,6 +68,12 @@ def _(result: CheckpointList) -> str:
         (one.checkpoint_id, day(one.timestamp), one.phase_id or "", one.message or "") for one in result.checkpoints
     ]
     return table(("checkpoint", "when", "phase", "message"), rows) + more(len(rows), result.total)
+
+
+@shown.register
+def _(result: CheckpointMade) -> str:
+    how = f"`orchestrator checkpoint show {result.checkpoint_id[-6:]}` prints how to go on from it."
+    return f"Kept {result.checkpoint_id}.\n{how}"
 
 
 @shown.register

@@ -67,3 +67,7 @@ class CheckpointView(Result):
     phase_id: str | None
     chain: list[str] = []
     resume_prompt: str
+
+
+class CheckpointMade(CheckpointView):
+    """The answer to `checkpoint create`: the checkpoint that is kept now."""

@@ -6,7 +6,13 @@ from orchestrator_mcp.analysis.checkpoints import EXCERPT, resume_prompt, summar
 from orchestrator_mcp.analysis.sanitize import clip, single_line
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, OrchestratorError
 from orchestrator_mcp.records import fields
-from orchestrator_mcp.records.checkpoint import Checkpoint, CheckpointList, CheckpointSummary, CheckpointView
+from orchestrator_mcp.records.checkpoint import (
+    Checkpoint,
+    CheckpointList,
+    CheckpointMade,
+    CheckpointSummary,
+    CheckpointView,
+)
 from orchestrator_mcp.storage.checkpoints import checkpoint_ids, new_checkpoint_id, read_checkpoint, write_checkpoint
 from orchestrator_mcp.storage.ids import meant
 from orchestrator_mcp.storage.workspace import Workspace
@@ -20,7 +26,7 @@ _TEXTS = {"message", "context_summary", "key_decisions", "file_manifest", "workf
 
 def create_checkpoint(
     workspace: Workspace, *, message: str | None = None, decisions: Sequence[str] = (), files: Sequence[str] = ()
-) -> CheckpointView:
+) -> CheckpointMade:
     """Keep where this session's workflow stands, with a message, decisions and the files that matter.
 
     Raises:
@@ -50,7 +56,7 @@ def create_checkpoint(
     )
     workspace.quota.take(len(clean.model_dump_json()))
     write_checkpoint(paths, workspace.locks.of(paths.session_dir()), clean)
-    return _view(workspace, session_id, clean)
+    return CheckpointMade(**dict(_view(workspace, session_id, clean)))
 
 
 def list_checkpoints(workspace: Workspace, *, limit: fields.Limit = 20) -> CheckpointList:
