@@ -8,12 +8,13 @@
     ├── ForeignStoreError        `.orchestrator/` belongs to another tool, or to a newer format
     ├── ReadOnlyError            the workspace was opened with --read-only
     ├── StorageError             the operating system refused
-    │   └── StorageFullError     no space, no inodes, or a quota
-    ├── UncertainWriteError      written, but not known to be on the disk: retry with the same request id
-    ├── UnsafePathError          a link, a device or a foreign file stands where ours should be
+    │   ├── StorageFullError     no space, no inodes, or a quota
+    │   ├── UncertainWriteError  written, but not known to be on the disk: retry with the same request id
+    │   └── UnsafePathError      a link, a device or a foreign file stands where ours should be
     ├── MigrationError           why nothing was moved, or what was put back
     ├── ConfigError              which key, at which level, and what it may be
     ├── SnapshotError            why nothing was exported or imported
+    ├── GitError                 git is missing, or refused
     ├── AnonymizationError       an entry that is not anonymous, so nothing was sent
     └── RemoteError              a machine elsewhere did not take what was sent to it
         └── UnreachableError     it was not reached at all, as without a network
@@ -80,6 +81,10 @@ class SnapshotError(OrchestratorError):
 
 class AnonymizationError(OrchestratorError):
     """What was about to leave this machine is not anonymous, so nothing left."""
+
+
+class GitError(OrchestratorError):
+    """git is missing, or refused; the text says what it said."""
 
 
 class RemoteError(OrchestratorError):

@@ -6,7 +6,8 @@ from pathlib import Path
 from orchestrator_mcp.analysis.digests import VERSION, digest
 from orchestrator_mcp.analysis.redaction import redact_json
 from orchestrator_mcp.storage.paths import Roots
-from orchestrator_mcp.storage.workspace import Settings, Thinking, Workspace
+from orchestrator_mcp.storage.settings import Settings, Thinking
+from orchestrator_mcp.storage.workspace import Workspace
 
 
 class Project:

@@ -1,9 +1,12 @@
 """The layers, proved: who may import whom, and which layers never touch the world."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+from orchestrator_mcp import errors
 
 PACKAGE = Path(__file__).parents[1] / "orchestrator_mcp"
 ALLOWED = {
@@ -110,16 +113,35 @@ def test_an_agent_has_no_way_to_send() -> None:
     assert PACKAGE / "storage" / "remote" / "http.py" in everything
 
 
+def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
+    drawn, above = {}, ["Exception"]
+    for bars, name in re.findall(r"^    ([│├└─ ]*)(\w+Error)\b", errors.__doc__ or "", re.MULTILINE):
+        depth = len(bars) // 4 + 1
+        above[depth:] = [name]
+        drawn[name] = above[depth - 1]
+    classes = {name: one for name, one in vars(errors).items() if isinstance(one, type)}
+    assert drawn == {name: one.__bases__[0].__name__ for name, one in classes.items()}
+
+
+TOUCHES_PATHS = {
+    "access", "chmod", "exists", "glob", "is_dir", "is_symlink", "isdir", "isfile", "iterdir", "lexists", "listdir", "lstat",
+    "makedirs", "mkdir", "read_bytes", "read_text", "readlink", "rename", "rglob", "rmdir", "rmtree", "scandir", "stat",
+    "symlink_to", "unlink", "utime", "write_bytes", "write_text",
+}  # fmt: skip
+
+
 def test_storage_alone_opens_paths() -> None:
-    """`open(` and the writing methods of Path stand in storage, and where a face has to: demo, log, stdio."""
+    """What opens, lists or looks at a path stands in storage, and where a face has to: demo, log, stdio."""
     faces = {"cli/demo.py", "cli/main.py"} | {f"server/{path.name}" for path in (PACKAGE / "server").glob("*.py")}
     for path in FILES:
         name = path.relative_to(PACKAGE).as_posix()
         if layer_of(path) == "storage" or name in faces:
             continue
-        called = {
-            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            for node in ast.walk(ast.parse(path.read_text("utf-8")))
-            if isinstance(node, ast.Call)
-        }
-        assert not called & {"write_text", "write_bytes", "read_text", "read_bytes", "mkdir", "unlink", "rename"}, name
+        assert called_in(path) & {*TOUCHES_PATHS, "open", "os.open"} == set(), name
+
+
+def called_in(path: Path) -> set[str]:
+    """What a file calls: `open` for `open(…)`, `os.open` and `open` of a module, `mkdir` for `here.mkdir(…)`."""
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    methods = {one.attr for one in calls if isinstance(one, ast.Attribute)} - {"open"}
+    return methods | {ast.unparse(one) for one in calls}

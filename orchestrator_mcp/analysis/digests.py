@@ -17,7 +17,7 @@ from .facts import PROCESS, TOOL, UNKNOWN, of_event, of_feedback
 from .grouping import Entry, canonical_of, key_of
 from .identity import fingerprint
 
-VERSION = "5"
+VERSION = "6"
 """Raise it whenever keys or digests change: every cache is then rebuilt."""
 
 SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH)

@@ -48,12 +48,7 @@ def some(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def counted(count: int, noun: str) -> str:
-    """A count with its noun."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
-def room(free: int, inodes: int | None, used: int, most: int) -> Iterator[Finding]:
+def room(free: int, inodes: int | None, used: int, most: int) -> list[Finding]:
     """Whether there is room to write.
 
     Args:
@@ -64,10 +59,18 @@ def room(free: int, inodes: int | None, used: int, most: int) -> Iterator[Findin
     """
     files = "" if inodes is None else f" and {inodes:,} files"
     left = f"{free // MEGABYTE:,} MB{files} free"
+    problems = [*_lack(free, inodes, left), *_excess(used, most)]
+    return problems or [ok(f"{left}; the store holds {used / MEGABYTE:,.1f} MB")]
+
+
+def _lack(free: int, inodes: int | None, left: str) -> Iterator[Finding]:
     if free < _NO_ROOM or (inodes is not None and inodes < _NO_FILES):
         yield error(f"The disk is full: {left}, so nothing can be recorded.", "Free some space.")
     elif free < NEARLY_FULL or (inodes is not None and inodes < FEW_FILES):
         yield warning(f"The disk is nearly full: {left}.", "Free some space.")
+
+
+def _excess(used: int, most: int) -> Iterator[Finding]:
     if used >= most:
         yield error(
             f"The store holds {used // MEGABYTE:,} MB, and max_store_mb allows {most // MEGABYTE:,}.",
@@ -78,7 +81,6 @@ def room(free: int, inodes: int | None, used: int, most: int) -> Iterator[Findin
             f"The store holds {used // MEGABYTE:,} of the {most // MEGABYTE:,} MB that max_store_mb allows.",
             "Remove old sessions soon, or raise max_store_mb.",
         )
-    yield ok(f"{left}; the store holds {used / MEGABYTE:,.1f} MB")
 
 
 def cleaned(finding: Finding, check: str, known: Mapping[str, str]) -> Finding:

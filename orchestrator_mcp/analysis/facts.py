@@ -59,6 +59,7 @@ def of_feedback(what: str, value: dict[str, Any], ts: int | None) -> Iterator[Fa
         "own_errors": _count(errors_of(value, OWN_ERRORS)),
         "guided": _flag(value, "phase0_guidance_used"),
         "helpful": answered if isinstance(answered, str) else None,
+        "installation": _text(value, "installation_hash"),
     }
     known = {name: part for name, part in said.items() if part is not None}
     yield Fact(_workflow(value), ts, what, said=json.dumps(known))

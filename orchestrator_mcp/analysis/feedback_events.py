@@ -13,28 +13,27 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from orchestrator_mcp.records.base import Model
-from orchestrator_mcp.records.feedback import RepoType
 from orchestrator_mcp.records.feedback_shared import SharedEvent, SharedFeedback
 
-from .anonymize import (
-    MAX_TEMPLATES,
-    VERSION,
+from .anonymize_closed import (
     BaselineItem,
     ClosedAnswers,
     Hash,
+    KnownRepoType,
     LongHash,
     PhaseName,
-    closed_template,
+    SkippedItem,
+    Templates,
+    Version,
     forbidden,
     only,
     reason,
     without_doubles,
 )
 from .baseline import ITEMS
-from .feedback_sharing import CONTENT, COUNTS, CUSTOM, SECONDS, SOURCE, SPEC, TENTHS, TYPE
+from .feedback_sharing import CONTENT, COUNTS, SECONDS, SOURCE, SPEC, TENTHS, TYPE
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_EXACT = {"day", "installation_hash", "workflow_id_hash", "orchestrator_version"}
 
 
 def _day(value: str) -> str:
@@ -54,8 +53,7 @@ def _step_of(steps: tuple[float, ...]) -> AfterValidator:
 
 
 Day = Annotated[str, AfterValidator(_day)]
-Seconds = Annotated[int, _step_of(SECONDS)]
-SkippedItem = Annotated[str, only((*ITEMS, CUSTOM))]
+SecondsStep = Annotated[int, _step_of(SECONDS)]
 
 
 class _ClosedFeedback(SharedFeedback):
@@ -66,13 +64,11 @@ class _ClosedFeedback(SharedFeedback):
     day: Day
     installation_hash: Hash
     workflow_id_hash: Hash | None = None
-    orchestrator_version: Annotated[str, Field(pattern=VERSION)]
-    repo_type: Annotated[str, only(RepoType)]
-    duration_seconds: Seconds | None = None
-    phases: dict[PhaseName, Seconds] = {}
-    orchestrator_errors: Annotated[
-        list[Annotated[str, AfterValidator(closed_template)]], Field(max_length=MAX_TEMPLATES)
-    ] = []
+    orchestrator_version: Version
+    repo_type: KnownRepoType
+    duration_seconds: SecondsStep | None = None
+    phases: dict[PhaseName, SecondsStep] = {}
+    orchestrator_errors: Templates = []
     orchestrator_errors_dropped: Annotated[int, _step_of(COUNTS)] = 0
     items_skipped: Annotated[list[SkippedItem], Field(max_length=1 + len(ITEMS))] = []
     items_skipped_pct: Annotated[float, _step_of(TENTHS)] | None = None
@@ -123,9 +119,7 @@ def check_events(body: bytes) -> Checked:
         return Checked([], list(_faults(error)))
     except (ValueError, RecursionError):
         return Checked([], [Problem(None, "It is no JSON array of objects with every key said once.")])
-    problems = [
-        Problem(place, f"{what}.") for place, value in enumerate(values) for what in forbidden(value["data"], _EXACT)
-    ]
+    problems = [Problem(place, f"{what}.") for place, value in enumerate(values) for what in forbidden(value["data"])]
     return Checked([] if problems else [SharedEvent.model_validate(one.model_dump()) for one in events], problems)
 
 

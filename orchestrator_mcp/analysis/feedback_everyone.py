@@ -13,8 +13,8 @@ from orchestrator_mcp.records.feedback_shared import SharedFeedback
 from orchestrator_mcp.records.fields import Helpful, ReviewsAnswer, YesNo
 from orchestrator_mcp.records.pattern import PatternKind
 
+from .anonymize import CUSTOM_ITEM
 from .detectors import HALF, OF_RUNS, RARELY
-from .feedback_sharing import CUSTOM
 from .patterns import SKIPPED_RATE, rate, rate_is_pattern
 
 Entries = Mapping[str, Sequence[SharedFeedback]]
@@ -151,7 +151,7 @@ def median_phases(units: Entries) -> dict[str, int]:
 
 def _skipped(units: Entries) -> Iterator[Question]:
     """An entry tells only what was skipped, so whoever skipped nothing, or had no such item, counts as a no."""
-    items = {item for entries in units.values() for one in entries for item in one.items_skipped} - {CUSTOM}
+    items = {item for entries in units.values() for one in entries for item in one.items_skipped} - {CUSTOM_ITEM}
     advice = OF_RUNS[PatternKind.SKIPPED_ITEM].advice
     for item in sorted(items):
         yield Question(f"skipped {item}", f"{item} is skipped", _skips(item), None, SKIPPED_RATE, advice)

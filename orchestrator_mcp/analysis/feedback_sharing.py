@@ -14,22 +14,25 @@ from orchestrator_mcp.records.feedback import ToolFeedback
 from orchestrator_mcp.records.feedback_shared import SharedEvent, SharedFeedback
 
 from .anonymize import (
+    HASH,
+    LONG_HASH,
     MAX_TEMPLATES,
     NO_VERSION,
-    OTHER_PHASE,
     is_version,
+    keyed,
+    known_item,
+    known_phases,
     known_repo_type,
     month_hash,
 )
 from .anonymize_words import is_template
-from .baseline import ITEMS, PHASES
+from .baseline import ITEMS
 
 N = TypeVar("N", int, float)
 
 SPEC, SOURCE, TYPE, CONTENT = "1.0", "urn:orchestrator-mcp", "orchestrator-mcp.tool-feedback.v1", "application/json"
 """What every event says of itself; see https://github.com/cloudevents/spec."""
 
-CUSTOM = "custom"
 SECONDS = (0, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400, 604800)
 COUNTS = (0, 1, 2, 5, 10, 20)
 TENTHS = tuple(step / 10 for step in range(11))
@@ -55,7 +58,7 @@ def shared_event(entry: ToolFeedback, key: bytes) -> SharedEvent:
     """An entry in its envelope, as it leaves; `key` from `sharing_key`."""
     return SharedEvent(
         specversion=SPEC,
-        id=_keyed(key, f"entry:{entry.id}")[:32],
+        id=keyed(f"entry:{entry.id}", key, LONG_HASH),
         source=SOURCE,
         type=TYPE,
         datacontenttype=CONTENT,
@@ -68,16 +71,16 @@ def _shared(entry: ToolFeedback, key: bytes) -> SharedFeedback:
     return SharedFeedback(
         day=entry.timestamp.date().isoformat(),
         installation_hash=month_hash(entry.timestamp, key),
-        workflow_id_hash=None if hashed is None else _keyed(key, f"workflow:{hashed}")[:16],
+        workflow_id_hash=None if hashed is None else keyed(f"workflow:{hashed}", key, HASH),
         orchestrator_version=entry.orchestrator_version if is_version(entry.orchestrator_version) else NO_VERSION,
         repo_type=known_repo_type(entry.repo_type),
         duration_seconds=None if entry.duration_seconds is None else step(SECONDS, entry.duration_seconds),
-        phases=_phases(entry.phases),
+        phases={name: step(SECONDS, seconds) for name, seconds in known_phases(entry.phases).items()},
         phase0_guidance_used=entry.phase0_guidance_used,
         reviews_worked=entry.reviews_worked,
         orchestrator_errors=_distinct(one for one in entry.orchestrator_errors if is_template(one))[:MAX_TEMPLATES],
         orchestrator_errors_dropped=step(COUNTS, entry.orchestrator_errors_dropped),
-        items_skipped=sorted({one if one in ITEMS else CUSTOM for one in entry.items_skipped}),
+        items_skipped=sorted(set(map(known_item, entry.items_skipped))),
         items_skipped_pct=None if share is None else step(TENTHS, share),
         confusing_items=sorted(ITEMS.intersection(entry.confusing_items)),
         mode=entry.mode,
@@ -108,20 +111,8 @@ def _batch(lines: list[tuple[str, bytes]], key: bytes) -> Batch:
     """One event a line, for people who read what they send."""
     ids = [entry_id for entry_id, _ in lines]
     body = b"[\n" + b",\n".join(line for _, line in lines) + b"\n]\n"
-    return Batch(_keyed(key, "batch:" + ",".join(ids))[:32], ids, body)
-
-
-def _phases(phases: dict[str, int]) -> dict[str, int]:
-    summed: dict[str, int] = {}
-    for phase, seconds in phases.items():
-        name = phase if phase in PHASES else OTHER_PHASE
-        summed[name] = summed.get(name, 0) + seconds
-    return {name: step(SECONDS, seconds) for name, seconds in summed.items()}
+    return Batch(keyed("batch:" + ",".join(ids), key, LONG_HASH), ids, body)
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
-
-
-def _keyed(key: bytes, text: str) -> str:
-    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

@@ -15,26 +15,25 @@ IGNORED = frozenset(row.name for row in LEGACY_FILES if row.is_certain) | {
 }
 """What the old tools asked people to ignore; in a file they may begin or end with a slash."""
 
-ONE = ".orchestrator"
 
-
-def contained(data: bytes, *, still_there: Iterable[str], add: bool) -> bytes:
+def contained(data: bytes, *, still_there: Iterable[str], one: str, add: bool) -> bytes:
     """The file with these lines replaced by one; all else is kept byte for byte.
 
     Args:
         data: the file.
         still_there: names in the project's root that must stay ignored.
-        add: whether the one line is wanted: not where a store is meant to be shared.
+        one: the folder that the one line names.
+        add: whether that line is wanted: not where a store is meant to be shared.
     """
     names = list(still_there)
     lines = data.splitlines(keepends=True)
     old = {at for at, line in enumerate(lines) if _is_replaced(_pattern(line), names)}
     if not old:
         return data
-    there = any(_pattern(line) == ONE for line in lines)
+    there = any(_pattern(line) == one for line in lines)
     first = min(old)
-    one = _like(lines[first], add=add and not there)
-    return b"".join(one if at == first else line for at, line in enumerate(lines) if at == first or at not in old)
+    new = _like(lines[first], one) if add and not there else b""
+    return b"".join(new if at == first else line for at, line in enumerate(lines) if at == first or at not in old)
 
 
 def difference(old: bytes, new: bytes) -> str:
@@ -51,7 +50,7 @@ def _is_replaced(pattern: str, still_there: list[str]) -> bool:
     return pattern in IGNORED and not any(fnmatchcase(name, pattern) for name in still_there)
 
 
-def _like(line: bytes, *, add: bool) -> bytes:
+def _like(line: bytes, one: str) -> bytes:
     """The one line, with the line end of the first that it replaces."""
     end = line[len(line.rstrip(b"\r\n")) :]
-    return f"{ONE}/".encode() + end if add else b""
+    return f"{one}/".encode() + end

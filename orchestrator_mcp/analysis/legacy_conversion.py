@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,26 +25,32 @@ _ADD: Mapping[LegacyKind, Callable[[dict[str, Any], Context, Converted], None]] 
 
 
 def convert(
-    kind: LegacyKind, becomes: str, data: bytes, context: Context, into: Converted, *, written: datetime, skip: int = 0
+    kind: LegacyKind,
+    becomes: str,
+    lines: Iterable[bytes],
+    context: Context,
+    into: Converted,
+    *,
+    written: datetime,
+    skip: int = 0,
 ) -> None:
     """Turn one old file into records.
 
     Args:
         kind: what it holds.
         becomes: the file of the session beside which lies what is no entry at all.
-        data: the whole file.
+        lines: those of the whole file, each with its newline.
         context: what the new records need beside the old lines.
         into: where they go.
         written: when the file was last written, for what has no time of its own.
         skip: how many of its first bytes were taken before.
     """
     if kind is LegacyKind.LEARNINGS:
-        add_notes(data, context, into, written)
+        add_notes(b"".join(lines), context, into, written)
         return
-    for offset, line in _lines(data, skip):
+    for offset, line in _new_lines(lines, skip):
         digest = digest_of(line)
         if digest in context.known:
-            into.known += 1
             continue
         try:
             _ADD[kind](_entry(line) | {DIGEST: digest}, context, into)
@@ -58,12 +64,13 @@ def _quarantined(offset: int, line: bytes, now: datetime) -> bytes:
     return json.dumps(note, separators=(",", ":")).encode() + b"\n"
 
 
-def _lines(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
-    """Every line, the last also where its newline is missing."""
-    for line in data[offset:].split(b"\n"):
-        if line.strip():
-            yield offset, line
-        offset += len(line) + 1
+def _new_lines(lines: Iterable[bytes], skip: int) -> Iterator[tuple[int, bytes]]:
+    """Every line that is not blank and was not taken before, and its offset; the last may lack its newline."""
+    offset = 0
+    for line in lines:
+        if offset + len(line) > skip and (new := line[max(0, skip - offset) :].removesuffix(b"\n")).strip():
+            yield max(offset, skip), new
+        offset += len(line)
 
 
 def _entry(line: bytes) -> dict[str, Any]:

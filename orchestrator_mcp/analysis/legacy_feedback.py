@@ -1,9 +1,7 @@
 """Which of our records does a line of an old feedback file become? Four shapes are known; none is trusted."""
 
 import json
-from enum import StrEnum
-from math import isfinite
-from typing import Any, TypeVar
+from typing import Any
 
 from orchestrator_mcp.records.base import parse_time
 from orchestrator_mcp.records.feedback import ProcessFeedback, ToolAnswers, ToolFeedback, ToolObservation
@@ -11,11 +9,10 @@ from orchestrator_mcp.records.fields import Applicable, FeedbackMode, Helpful, R
 
 from .anonymize import NO_VERSION, anonymize_tool_feedback
 from .legacy_records import Context, Converted, common
+from .legacy_values import flag_of, fraction_of, joined_of, one_of, text_of, texts_of, whole_seconds_of
 
 HASH_OF_UNKNOWN = "b0aaee280a5599b2"
 """What the old tool wrote for every workflow whose id it did not find."""
-
-E = TypeVar("E", bound=StrEnum)
 
 _TOOL_FIELDS = frozenset(
     {
@@ -61,16 +58,16 @@ def _tool(value: dict[str, Any], context: Context) -> ToolFeedback:
         id=context.new_id(),
         timestamp=parse_time(value["timestamp"]),
         workflow_id=_workflow(value),
-        orchestrator_version=_text(value.get("orchestrator_version")) or NO_VERSION,
-        repo_type=_text(value.get("repo_type")) or "unknown",
-        duration_seconds=_seconds(value.get("duration_seconds")),
+        orchestrator_version=text_of(value.get("orchestrator_version")) or NO_VERSION,
+        repo_type=text_of(value.get("repo_type")) or "unknown",
+        duration_seconds=whole_seconds_of(value.get("duration_seconds")),
         phases=_phases(value.get("phases")),
-        phase0_guidance_used=_flag(value.get("phase0_guidance_used")),
-        reviews_worked=_flag(value.get("reviews_worked")),
-        orchestrator_errors=_texts(value.get("orchestrator_errors")),
-        items_skipped=_texts(value.get("items_skipped")),
-        items_skipped_pct=_fraction(value.get("items_skipped_pct")),
-        confusing_items=_texts(value.get("confusing_items")),
+        phase0_guidance_used=flag_of(value.get("phase0_guidance_used")),
+        reviews_worked=flag_of(value.get("reviews_worked")),
+        orchestrator_errors=texts_of(value.get("orchestrator_errors")),
+        items_skipped=texts_of(value.get("items_skipped")),
+        items_skipped_pct=fraction_of(value.get("items_skipped_pct")),
+        confusing_items=texts_of(value.get("confusing_items")),
         mode=_mode(value),
         answers=_answers(value.get("answers")),
     )
@@ -89,17 +86,17 @@ def _known(value: dict[str, Any], used: set[str]) -> dict[str, Any]:
     """The fields that we type, under our names; notes in `used` which old names they came from."""
     known: dict[str, Any] = {}
     for name in _TEXTS:
-        if (text := _joined(value.get(name))) is not None:
+        if (text := joined_of(value.get(name))) is not None:
             known[name] = text
             used.add(name)
     for name, olds in _LISTS.items():
-        known[name] = [text for old in olds for text in _texts(value.get(old))]
+        known[name] = [text for old in olds for text in texts_of(value.get(old))]
         used |= {old for old in olds if isinstance(value.get(old), list)}
     for old in _PARALLEL:
         if isinstance(value.get(old), bool):
             known["parallel_agents_used"] = value[old]
             used.add(old)
-    if (answer := _one_of(Applicable, value.get("multi_agents"))) is not None:
+    if (answer := one_of(Applicable, value.get("multi_agents"))) is not None:
         known["multi_agents"] = answer
         used.add("multi_agents")
     return known
@@ -112,7 +109,7 @@ def _free_name(name: str) -> str:
 
 def _workflow(value: dict[str, Any]) -> str | None:
     """What the keyed hash is made of: the id, or the old hash, which anybody could have reversed."""
-    name, old = _text(value.get("workflow_id")), _text(value.get("workflow_id_hash"))
+    name, old = text_of(value.get("workflow_id")), text_of(value.get("workflow_id_hash"))
     if name and name != "unknown":
         return name
     return None if old in {None, HASH_OF_UNKNOWN} else f"hash:{old}"
@@ -120,54 +117,18 @@ def _workflow(value: dict[str, Any]) -> str | None:
 
 def _mode(value: dict[str, Any]) -> FeedbackMode:
     """The writer that never named a mode asked questions."""
-    return _one_of(FeedbackMode, value.get("mode", "interactive")) or FeedbackMode.AUTO
-
-
-def _one_of(kind: type[E], value: Any) -> E | None:
-    return kind(value) if isinstance(value, str) and value in set(kind) else None
+    return one_of(FeedbackMode, value.get("mode", "interactive")) or FeedbackMode.AUTO
 
 
 def _answers(value: Any) -> ToolAnswers:
     given = value if isinstance(value, dict) else {}
     return ToolAnswers(
-        phase0_helpful=_one_of(Helpful, given.get("phase0_helpful")),
-        reviews_worked=_one_of(ReviewsAnswer, given.get("reviews_worked")),
-        commands_failed=_one_of(YesNo, given.get("commands_failed")),
+        phase0_helpful=one_of(Helpful, given.get("phase0_helpful")),
+        reviews_worked=one_of(ReviewsAnswer, given.get("reviews_worked")),
+        commands_failed=one_of(YesNo, given.get("commands_failed")),
     )
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _joined(value: Any) -> str | None:
-    """One text, also where a list of texts stands."""
-    return "\n".join(_texts(value)) or None if isinstance(value, list) else _text(value)
-
-
-def _texts(value: Any) -> list[str]:
-    parts = value if isinstance(value, list) else []
-    return [part if isinstance(part, str) else json.dumps(part, ensure_ascii=False) for part in parts]
-
-
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) else None
-
-
-def _seconds(value: Any) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)
-
-
-def _fraction(value: Any) -> float | None:
-    number = _number(value)
-    return number if number is not None and 0 <= number <= 1 else None
 
 
 def _phases(value: Any) -> dict[str, int]:
     parts = value.items() if isinstance(value, dict) else ()
-    return {name: seconds for name, part in parts if (seconds := _seconds(part)) is not None}
+    return {name: seconds for name, part in parts if (seconds := whole_seconds_of(part)) is not None}

@@ -7,7 +7,7 @@ is not such an entry is kept as a text.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from orchestrator_mcp.records.base import parse_time
@@ -51,9 +51,9 @@ def add_notes(data: bytes, context: Context, into: Converted, written: datetime)
         entry, text = _ENTRY.fullmatch(section.heading), "\n".join(section.text).strip()
         digest = digest_of(f"{section.heading}\n{section.first('summary') if entry else text}".encode())
         if digest in context.known:
-            into.known += 1
-        elif entry:
-            into.add(_record(entry, section, context, digest))
+            continue
+        if entry:
+            into.add(_record(entry, section, _own(entry, section, context, written) | {DIGEST: digest}))
         elif text:
             into.texts += 1
             own = {"id": context.new_id(), "timestamp": written, "session_id": context.session_id, DIGEST: digest}
@@ -61,9 +61,8 @@ def add_notes(data: bytes, context: Context, into: Converted, written: datetime)
             into.add(_feedback(own | {"assumed_time": True}, learnings=learnings))
 
 
-def _record(entry: re.Match[str], section: _Section, context: Context, digest: str) -> Failure | ProcessFeedback:
+def _record(entry: re.Match[str], section: _Section, own: dict[str, Any]) -> Failure | ProcessFeedback:
     kind, day, number, title = entry.groups()
-    own = _own(entry, section, context) | {DIGEST: digest}
     summary = section.first("summary", "requested capability") or title.strip() or f"{kind}-{day}-{number}"
     action = section.first("suggested fix", "suggested action", "resolution", "suggested implementation")
     if kind == "FEAT":
@@ -90,10 +89,10 @@ def _feedback(own: dict[str, Any], **texts: str) -> ProcessFeedback:
     return ProcessFeedback.model_validate(own | said | {"mode": FeedbackMode.AUTO})
 
 
-def _own(entry: re.Match[str], section: _Section, context: Context) -> dict[str, Any]:
+def _own(entry: re.Match[str], section: _Section, context: Context, written: datetime) -> dict[str, Any]:
     """Id, time and session, and what the entry said of itself."""
     kind, day, number, title = entry.groups()
-    moment, sure = _moment(section.fields.get("logged", ""), day)
+    moment, sure = _moment(section.fields.get("logged", ""), day, written)
     old = {"legacy_id": f"{kind}-{day}-{number}", "legacy_title": title.strip() or None}
     old |= {f"legacy_{name}": section.fields.get(name) for name in ("status", "area", "tags")}
     kept = {name: value[:SHORT] for name, value in old.items() if value}
@@ -105,14 +104,14 @@ def _own(entry: re.Match[str], section: _Section, context: Context) -> dict[str,
     }
 
 
-def _moment(logged: str, day: str) -> tuple[datetime, bool]:
-    """When it was logged; failing that, the day in its id. A template's own words are no time."""
+def _moment(logged: str, day: str, written: datetime) -> tuple[datetime, bool]:
+    """When it was logged; failing that, the day in its id, or when the file was written. Template words are no time."""
     for text, sure in ((logged, True), (day, False)):
         try:
             return parse_time(text), sure
         except (ValueError, OverflowError):
             continue
-    return datetime(1970, 1, 1, tzinfo=UTC), False
+    return written, False
 
 
 def _sections(text: str) -> Iterator[_Section]:

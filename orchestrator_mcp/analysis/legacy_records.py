@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 from orchestrator_mcp.records.base import Model, parse_time
 from orchestrator_mcp.records.failure import Failure
@@ -18,7 +17,7 @@ from orchestrator_mcp.records.fields import CATEGORIES, FailureType, FeedbackSou
 from orchestrator_mcp.records.streams import BY_MODEL
 from orchestrator_mcp.records.telemetry import Invocation, Outcome, SuccessMetric
 
-E = TypeVar("E", bound=StrEnum)
+from .legacy_values import one_of, seconds_of
 
 DIGEST = "legacy_digest"
 LEGACY = "legacy"
@@ -36,12 +35,11 @@ _DIGEST = 16
 class Converted:
     """Our records by the file of the session that each belongs in, and quarantine lines by what they go beside.
 
-    `known` counts the lines that were taken before, `changed` the runs that were taken before and say something else
-    now, `texts` what is no entry and was kept as text.
+    `changed` counts the runs that were taken before and say something else now, `texts` what is no entry and was kept
+    as text.
     """
 
     records: dict[str, list[Model]] = field(default_factory=dict)
-    known: int = 0
     changed: int = 0
     texts: int = 0
     quarantined: dict[str, list[bytes]] = field(default_factory=dict)
@@ -67,9 +65,9 @@ class Context:
 def add_failure(value: dict[str, Any], context: Context, into: Converted) -> None:
     """One entry of the old failure tracker."""
     known = {
-        "type": _one_of(FailureType, value.get("type")) or FailureType.MISTAKE,
+        "type": one_of(FailureType, value.get("type")) or FailureType.MISTAKE,
         "severity": _SEVERITIES.get(str(value.get("severity")).lower(), Severity.MEDIUM),
-        "category": usual_category(_needed(value, "category")),
+        "category": _usual_category(_needed(value, "category")),
         "context": _needed(value, "context"),
         "feedback": _needed(value, "feedback"),
     }
@@ -83,7 +81,7 @@ def add_invocation(value: dict[str, Any], context: Context, into: Converted) -> 
     if run_id in context.known:
         into.changed += 1
         return
-    seconds = _seconds(value.get("duration_seconds"))
+    seconds = seconds_of(value.get("duration_seconds"))
     outcome = value.get("outcome")
     status = outcome.get("status") if isinstance(outcome, dict) else outcome
     known = {
@@ -105,9 +103,9 @@ def add_metric(value: dict[str, Any], context: Context, into: Converted) -> None
         known = {"success": value["success"]} | _rating(value.get("quality_rating"))
         into.add(_judgement(value, known, context))
         return
-    run, status = into.runs.get(run_id), _one_of(OutcomeStatus, value.get("outcome"))
+    run, status = into.runs.get(run_id), one_of(OutcomeStatus, value.get("outcome"))
     if run is not None and status is not None:
-        seconds = _seconds(value.get("duration_seconds"))
+        seconds = seconds_of(value.get("duration_seconds"))
         ended = {"duration_seconds": seconds or run.duration_seconds, "finished_at": parse_time(value["timestamp"])}
         outcome = run.outcome.model_copy(update={"status": status})
         into.add(run.model_copy(update=ended | {"rev": run.rev + 1, "outcome": outcome}))
@@ -135,13 +133,13 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:_DIGEST]
 
 
-def usual_category(name: str) -> str:
+def _usual_category(name: str) -> str:
     """A category in its usual spelling, where it is one of ours."""
     return _USUAL.get(name.strip().lower(), name.strip())
 
 
 def _judgement(value: dict[str, Any], known: dict[str, Any], context: Context) -> SuccessMetric:
-    source = _one_of(FeedbackSource, value.get("feedback_source")) or FeedbackSource.HUMAN
+    source = one_of(FeedbackSource, value.get("feedback_source")) or FeedbackSource.HUMAN
     known = {"invocation_id": value["invocation_id"], "feedback_source": source, "quality_rating": None} | known
     return SuccessMetric.model_validate(_kept(value, known) | common(value, context))
 
@@ -183,7 +181,7 @@ def _next_rev(run_id: str, into: Converted) -> int:
 
 def _outcome(value: Any) -> Outcome:
     given = value if isinstance(value, dict) else {"status": value}
-    status = _one_of(OutcomeStatus, given.get("status")) or OutcomeStatus.UNKNOWN
+    status = one_of(OutcomeStatus, given.get("status")) or OutcomeStatus.UNKNOWN
     return Outcome.model_validate({name: part for name, part in given.items() if part is not None} | {"status": status})
 
 
@@ -192,16 +190,7 @@ def _finished(value: dict[str, Any], seconds: float | None, status: Any) -> date
     return parse_time(value["timestamp"]) if ended else None
 
 
-def _seconds(value: Any) -> float | None:
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
-    return float(value) if fits else None
-
-
 def _rounded(value: Any) -> int | None:
     """A score between two ratings is kept as it was beside the nearest; a half counts upwards."""
-    score = _seconds(value)
+    score = seconds_of(value)
     return None if score is None else int(score + 0.5)
-
-
-def _one_of(kind: type[E], value: Any) -> E | None:
-    return kind(value) if isinstance(value, str) and value in set(kind) else None

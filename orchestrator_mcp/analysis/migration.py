@@ -1,14 +1,13 @@
 """What becomes of what was found? Where each file goes, the plan, and its obstacles."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from orchestrator_mcp.records.legacy import OF_THE_STORE, LegacyKind
+from orchestrator_mcp.records.legacy import CONTAINED, OF_THE_STORE, LegacyKind
 from orchestrator_mcp.records.migration import (
     Action,
     Choices,
-    EntryKind,
     LegacyEntry,
     MigrationResult,
     Original,
@@ -21,7 +20,6 @@ MARGIN = 1 << 20
 
 OWN = "meta.json"
 MAIN = ""
-CONTAINED = ".orchestrator"
 
 _IN_SESSION = {
     "state.json": LegacyKind.STATE,
@@ -66,8 +64,8 @@ def _destination(entry: LegacyEntry, inside: str) -> tuple[LegacyKind, str | Non
     return entry.kind, f"{entry.becomes}/{inside}".rstrip("/")
 
 
-def group_of(entry: LegacyEntry) -> str | None:
-    """Which session an entry belongs to: that of the work tree's own files, or another's; None: to no session."""
+def session_for(entry: LegacyEntry) -> str | None:
+    """Of what an entry's session is made: of the work tree's own files, or of a folder; None: it is of no session."""
     if entry.kind in OF_THE_STORE:
         return None
     if entry.kind is LegacyKind.SESSION:
@@ -75,9 +73,9 @@ def group_of(entry: LegacyEntry) -> str | None:
     return CONTAINED if entry.name.startswith(f"{CONTAINED}/") else MAIN
 
 
-def groups(entries: Iterable[LegacyEntry]) -> list[str]:
-    """The sessions that are made, at least one: its arrival is what commits a migration."""
-    found = dict.fromkeys(group for entry in entries if (group := group_of(entry)) is not None)
+def sessions_to_make(entries: Iterable[LegacyEntry]) -> list[str]:
+    """Of what sessions are made, at least one: its arrival is what commits a migration."""
+    found = dict.fromkeys(source for entry in entries if (source := session_for(entry)) is not None)
     return list(found) or [MAIN]
 
 
@@ -99,30 +97,6 @@ def plan(survey: Survey, planned: list[PlannedFile], free: int, *, stays: bool =
         next_step=_next_step(survey, free, stays=stays),
         legacy_detected=bool(survey.entries),
     )
-
-
-def planned_files(
-    entries: Iterable[LegacyEntry], folders: Mapping[str, str], backup: str, settled: Mapping[str, str]
-) -> list[PlannedFile]:
-    """Every file, with the place its content will have.
-
-    Args:
-        entries: what was found.
-        folders: each session's, by its group.
-        backup: where originals are kept.
-        settled: the states that go into no new session, and where they go instead, if anywhere.
-    """
-    found = []
-    for entry in entries:
-        group = group_of(entry)
-        folder = CONTAINED if group is None else folders[group]
-        for part in parts(entry, settled):
-            one = part.original
-            if one.kind is EntryKind.FILE and one.sha256:
-                kept = "" if entry.stays else f"{backup}/originals/{one.path}"
-                to = settled.get(one.path) or (kept if part.to is None else f"{folder}/{part.to}")
-                found.append(PlannedFile(from_=one.path, to=to, bytes=one.size, sha256=one.sha256))
-    return found
 
 
 def total(survey: Survey) -> int:

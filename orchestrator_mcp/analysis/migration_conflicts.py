@@ -1,13 +1,14 @@
 """Two states of one workflow that differ: in what, and which is used?"""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any
 
-from orchestrator_mcp.records.migration import Prefer
+from orchestrator_mcp.records.wording import counted
 
-_DIFFERENCES = 6
-_SHOWN = 60
+_SHOWN = 6
 _BOOKKEEPING = "_"
+_FIELD = re.compile("[a-z_]{1,30}")  # as the old tools named theirs: another name may say anything
 
 
 def is_other_state(old: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
@@ -16,18 +17,25 @@ def is_other_state(old: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
     return workflow is not None and workflow_of(ours) == workflow and _content(ours) != _content(old)
 
 
-def conflict(old: Mapping[str, Any], where: str, ours: Mapping[str, Any], prefer: Prefer | None) -> str:
-    """What two different states of one workflow differ in, and which is used; `where` the newer one lies."""
-    differing = list(_differences(_content(old), _content(ours)))
-    shown = "; ".join(differing[:_DIFFERENCES])
-    more = f"; and {len(differing) - _DIFFERENCES} more" if len(differing) > _DIFFERENCES else ""
+def conflict(old: Mapping[str, Any], name: str, ours: Mapping[str, Any], where: str, *, old_wins: bool) -> str:
+    """In which fields two states of one workflow differ, and which is used. Texts of theirs are nobody's to repeat.
+
+    Args:
+        old: the older state.
+        name: the legacy file that says it.
+        ours: the newer one.
+        where: what says that.
+        old_wins: which is used.
+    """
+    differing = [field for field in dict.fromkeys([*old, *ours]) if _differs(old, ours, field)]
+    fields = [field for field in differing if _FIELD.fullmatch(field)][:_SHOWN]
+    more = [counted(len(differing) - len(fields), "other field")] if len(differing) > len(fields) else []
     used = (
         "The old one is used, and the newer is kept in the backup."
-        if prefer is Prefer.OLD
+        if old_wins
         else "That one stays in use, and the old one is kept in the backup."
     )
-    choice = "" if prefer else " `orchestrator migrate --force-from-old` uses the old one instead."
-    return f"Workflow {workflow_of(old)} has a different state in {where}: {shown}{more}. {used}{choice}"
+    return f"The workflow in {name} has a different state in {where} (in {', '.join(fields + more)}). {used}"
 
 
 def workflow_of(state: Mapping[str, Any]) -> str | None:
@@ -40,17 +48,6 @@ def _content(state: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in state.items() if not name.startswith(_BOOKKEEPING)}
 
 
-def _differences(old: Any, ours: Any, path: str = "") -> Iterator[str]:
-    if isinstance(old, dict) and isinstance(ours, dict):
-        for name in dict.fromkeys([*old, *ours]):
-            if old.get(name) != ours.get(name) or (name in old) != (name in ours):
-                yield from _differences(old.get(name), ours.get(name), f"{path}.{name}" if path else name)
-    else:
-        yield f"{path} is {_clipped(old)} in the old one and {_clipped(ours)} there"
-
-
-def _clipped(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return f"a list of {len(value)}" if isinstance(value, list) else f"a mapping of {len(value)}"
-    shown = repr(value)
-    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+def _differs(old: Mapping[str, Any], ours: Mapping[str, Any], field: str) -> bool:
+    same = (field in old, old.get(field)) == (field in ours, ours.get(field))
+    return not same and not field.startswith(_BOOKKEEPING)

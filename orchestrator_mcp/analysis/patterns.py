@@ -88,7 +88,17 @@ def rate_is_pattern(found: Rate, threshold: float = SKIPPED_RATE) -> bool:
 
 def rate_text(found: Rate) -> str:
     """`8 of 10 (49–94 %)`."""
-    return f"{found.k} of {found.n} ({100 * found.low:.0f}–{100 * found.high:.0f} %)"
+    return f"{count_text(found)} ({interval_text(found)})"
+
+
+def count_text(found: Rate) -> str:
+    """`8 of 10`."""
+    return f"{found.k} of {found.n}"
+
+
+def interval_text(found: Rate) -> str:
+    """`49–94 %`."""
+    return f"{100 * found.low:.0f}–{100 * found.high:.0f} %"
 
 
 def static_words(template: str) -> int:

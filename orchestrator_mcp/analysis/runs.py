@@ -1,14 +1,16 @@
 """How did each workflow go? What its log and all feedback about it say, put together, so that each counts once."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator_mcp.records.digest import Told
 from orchestrator_mcp.records.workflow import ENDED, LogEvent, WorkflowState
 
+from .anonymize import month_hash
 from .digests import ERROR_EVENTS, microseconds, moment
 from .extraction import Workflow, item_statuses, parallel_agents_used, reviews_worked
 from .extraction_times import active_phase_seconds, active_seconds, duration_seconds, outcome, phase_seconds
@@ -24,6 +26,19 @@ _ENDS = {f"workflow_{status}" for status in (*ENDED, "finished")}
 _RESOLVED = {"completed": False, "skipped": True}
 
 Key = tuple[str, ...]
+
+
+class Hashes(NamedTuple):
+    """What this installation knows of the keyed hashes that stand for workflows in tool entries.
+
+    `names`: the workflow's id by its hash. `keys`: those with which it makes, or made, hashes.
+    """
+
+    names: Mapping[str, str]
+    keys: Sequence[bytes]
+
+
+NO_HASHES = Hashes({}, ())
 
 
 @dataclass(frozen=True)
@@ -83,17 +98,19 @@ def folded(rows: Sequence[Told]) -> str:
     return json.dumps({**signs, "last": max(times, default=None), **_logged(own)})
 
 
-def runs_of(logs: Iterable[tuple[str, str]], others: Iterable[Told], hashed: Mapping[str, str]) -> list[Run]:
+def runs_of(logs: Iterable[tuple[str, str]], others: Iterable[Told], hashes: Hashes = NO_HASHES) -> list[Run]:
     """Every run, by its last sign, undated ones first.
 
     Args:
         logs: the name of each workflow that has a log, and what that adds up to (see `folded`).
         others: feedback, and the events of logs that name no workflow; the order of files does not matter.
-        hashed: the workflow's id by the keyed hash that stands for it in tool entries.
+        hashes: the workflows that tool entries mean; see `_guessed` for those of another installation.
     """
+    logs, rows = list(logs), _without_copies(others)
+    names = {**hashes.names, **_guessed(logs, rows, hashes)}
     entries: dict[Key, list[Told]] = {}
     nameless: dict[Key, list[Told]] = {}
-    for key, one in _keyed(_without_copies(others), hashed):
+    for key, one in _keyed(rows, names):
         (entries if one.what in FEEDBACK else nameless).setdefault(key, []).append(one)
     said: dict[Key, str] = {("workflow", name): log for name, log in logs}
     said |= {key: folded(rows) for key, rows in nameless.items()}
@@ -124,11 +141,54 @@ def _mark(one: Told) -> tuple[object, ...]:
     return (one.what, one.ts) if one.what in FEEDBACK else (one.what, one.ts, one.workflow, one.phase, one.item)
 
 
-def _keyed(rows: Sequence[Told], hashed: Mapping[str, str]) -> Iterator[tuple[Key, Told]]:
+def _guessed(logs: Iterable[tuple[str, str]], rows: Sequence[Told], hashes: Hashes) -> dict[str, str]:
+    """The workflow's id by hashes of another installation, whose key did not travel with its sessions.
+
+    Each hash is taken for the workflow of its session that was told of nearest to it in time, and that no other hash
+    stands for; where there is none, it stands for itself.
+    """
+    tools = [one for one in rows if one.what == TOOL and one.workflow and one.session]
+    strange = sorted((one for one in tools if one.workflow not in hashes.names and _is_strange(one, hashes)), key=_when)
+    taken = {hashes.names.get(one.workflow or "") for one in tools}
+    free = _moments(logs, rows, taken) if strange else {}
+    found: dict[str, str] = {}
+    for one in strange:
+        near = free.get(one.session)
+        if near and one.workflow and one.workflow not in found:
+            ts, at = one.ts or 0, bisect(near, (one.ts or 0, ""))
+            chosen = min(near[max(0, at - 1) : at + 1], key=lambda other: abs(other[0] - ts))
+            near.remove(chosen)
+            found[one.workflow] = chosen[1]
+    return found
+
+
+def _is_strange(one: Told, hashes: Hashes) -> bool:
+    """Whether another installation made an entry; legacy ones do not say who did."""
+    by = json.loads(one.said or "{}").get("installation")
+    return bool(by and one.ts is not None) and by not in {month_hash(moment(one.ts or 0), key) for key in hashes.keys}
+
+
+def _moments(
+    logs: Iterable[tuple[str, str]], rows: Sequence[Told], taken: Collection[str | None]
+) -> dict[str, list[tuple[int, str]]]:
+    """When each workflow was told of, by session: the moment of its process entry, else the end of its log."""
+    when: dict[tuple[str, str], int] = {}
+    for name, log in logs:
+        said = json.loads(log)
+        when |= {(session, name): said["last"] or 0 for session in said["sessions"]}
+    when |= {(one.session, one.workflow): one.ts or 0 for one in rows if one.what == PROCESS and one.workflow}
+    found: dict[str, list[tuple[int, str]]] = {}
+    for (session, name), ts in when.items():
+        if name not in taken:
+            found.setdefault(session, []).append((ts, name))
+    return {session: sorted(moments) for session, moments in found.items()}
+
+
+def _keyed(rows: Sequence[Told], names: Mapping[str, str]) -> Iterator[tuple[Key, Told]]:
     """Each fact under what tells runs apart."""
     loose: dict[str, list[Told]] = {}
     for one in rows:
-        name = hashed.get(one.workflow or "") if one.what == TOOL else one.workflow
+        name = names.get(one.workflow or "") if one.what == TOOL else one.workflow
         if name is not None:
             yield ("workflow", name), one
         if one.what in FEEDBACK and (name is None or one.what == PROCESS):

@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConflictError
 from orchestrator_mcp.records.fields import WorkflowAction, WorkflowEventKind
+from orchestrator_mcp.records.ways import way
 from orchestrator_mcp.records.workflow import ItemDefinition, ItemState, ItemView, LogEvent, PhaseView, WorkflowState
 
 from .baseline import FEEDBACK_ITEM
@@ -15,7 +16,6 @@ from .workflow_fold import ABANDONED
 
 MOST_NAMED = 10
 FEEDBACK_RECORDED = ", and its feedback is recorded."
-FEEDBACK_LACKING = ". Record its feedback, if that was not done yet."
 _DONE = {"completed", "skipped"}
 _REVIEW = "_review"
 
@@ -122,23 +122,30 @@ def phase_views(state: WorkflowState) -> list[PhaseView]:
     return views
 
 
-def next_step(state: WorkflowState) -> str:
-    """What to do next, as a sentence."""
+def next_step(state: WorkflowState, source: str, *, has_feedback: bool = False) -> str:
+    """What to do next, as a sentence.
+
+    Args:
+        state: the workflow.
+        source: who is told; see `way`.
+        has_feedback: its feedback is known to be recorded.
+    """
     if state.is_over:
-        done = any(
+        done = has_feedback or any(
             _status(items[FEEDBACK_ITEM].status) == "completed" for items in _items(state) if FEEDBACK_ITEM in items
         )
-        return f"The workflow is {state.status}{FEEDBACK_RECORDED if done else FEEDBACK_LACKING}"
+        lacking = f". {way(source, 'feedback')}, if that was not done yet."
+        return f"The workflow is {state.status}{FEEDBACK_RECORDED if done else lacking}"
     if state.status == "paused":
-        return "The workflow is paused. Resume it before you go on."
+        return f"The workflow is paused. {way(source, 'resume')} before you go on."
     phases = [state.current_phase_id or "", *state.phases]  # what is open in the current phase comes first
     begun = [phase_id for phase_id in phases if _has_begun(state, phase_id)]
     required = [item for item in _open(state, begun) if item.required]
     if required:
         return f"Next: {required[0].id}."
     if _is_last(state):
-        return "No required item is open. Finish the workflow."
-    return f"No required item of {state.current_phase_id} is open. Advance to the next phase."
+        return f"No required item is open. {way(source, 'finish')}."
+    return f"No required item of {state.current_phase_id} is open. {way(source, 'advance')}."
 
 
 def _check(update: Update) -> None:

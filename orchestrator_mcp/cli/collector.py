@@ -1,12 +1,12 @@
 """`orchestrator collector`: collect what installations share, for whoever collects for others."""
 
-import ipaddress
 import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 from orchestrator_mcp.errors import ConfigError, InvalidInputError
+from orchestrator_mcp.storage.remote.address import is_here
 
 from .command import Arguments, Call, checked
 
@@ -45,13 +45,6 @@ def _say(call: Call, where: str, kept: Path) -> None:
         print(json.dumps({"url": where, "kept": str(kept)}), flush=True)
     elif not call.args.quiet:
         print(f"Collecting at {where}, keeping it in {kept}. Ctrl-C ends it.", flush=True)
-    if not _is_here(call.args.host):
+    if not is_here(call.args.host):
         warning = "others can reach this. Put a proxy with TLS before it; installations send to https alone."
         print(f"warning: {warning}", file=sys.stderr, flush=True)
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

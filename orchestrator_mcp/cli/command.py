@@ -2,11 +2,13 @@
 
 import argparse
 import os
+import re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator_mcp.errors import InvalidInputError
 
@@ -54,6 +56,15 @@ class Call:
         from orchestrator_mcp.services.settings_warning import noted  # noqa: PLC0415
 
         return noted(self.opened[-1], result) if self.opened else result
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that guesses what was meant by a word it does not know."""
+
+    def error(self, message: str) -> NoReturn:
+        wrong = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        close = get_close_matches(wrong[1], re.findall(r"[\w-]+", wrong[2]), n=1) if wrong else []
+        super().error(f"{message[: message.index(' (choose')]}. Did you mean {close[0]}?" if close else message)
 
 
 class Arguments:

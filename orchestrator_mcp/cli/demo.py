@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, OrchestratorError
+from orchestrator_mcp.services.setup import how_to_connect
 
 from .command import Arguments, Call
 
@@ -46,6 +47,7 @@ def _demo(call: Call) -> None:
             raise problems.exceptions[0] from None
     if call.args.keep:
         _say("", f"The project is kept in {call.args.keep}; look into .orchestrator/.")
+    _say("", f"In a project of yours: {how_to_connect()}")
 
 
 def _sample(target: Path) -> Path:

@@ -36,6 +36,7 @@ def arguments(parser: Arguments) -> None:
     log.add_argument("--test", action="store_true", help="a trial entry, left out of reviews")
     log.add_argument("--request-id", help="repeat it to retry safely")
     log.add_argument("--interactive", action="store_true", help="ask for what is missing, on a terminal")
+    log.set_defaults(fail=log.error)
     listing = parser.subcommand("list", "list failures, newest first", _list)
     _limit(listing)
     show = parser.subcommand("show", "show one failure", _show)
@@ -55,7 +56,12 @@ def _limit(parser: argparse.ArgumentParser) -> None:
 
 
 def _log(call: Call) -> object:
-    args, workspace = call.args, call.workspace()
+    args = call.args
+    missing = [f"--{name}" for name in ("context", "feedback", "category") if getattr(args, name) is None]
+    if missing and not args.interactive:
+        verb = "is" if len(missing) == 1 else "are"
+        args.fail(f"{', '.join(missing)} {verb} missing. Give all of it, or use --interactive on a terminal.")
+    workspace = call.workspace()
     own = workspace.config.categories
     return failures.log_failure(
         workspace,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from orchestrator_mcp.errors import InvalidInputError
 from orchestrator_mcp.records.feedback_questions import QUESTIONS, Question
 from orchestrator_mcp.records.fields import FeedbackKind, FeedbackMode
 from orchestrator_mcp.services.feedback import open_questions, record_feedback
@@ -9,7 +10,7 @@ from orchestrator_mcp.services.feedback_answers import listed
 
 from . import feedback_review, feedback_sync
 from .command import Arguments, Call
-from .prompts import ask_optional, choose
+from .prompts import ask_optional, choose, on_terminal
 
 
 def arguments(parser: Arguments) -> None:
@@ -36,10 +37,15 @@ def _feedback(call: Call) -> object:
     answers = {one.name: said for one in QUESTIONS if (said := getattr(args, one.name))}
     answered = args.interactive or any(answers.values())
     mode = FeedbackMode.INTERACTIVE if answered and not args.auto else FeedbackMode.AUTO
-    how = {"mode": mode, "kind": args.kind, "workflow_id": args.workflow, "request_id": args.request_id}
+    how = {"mode": mode, "kind": args.kind, "workflow_id": args.workflow}
     asked = open_questions(workspace, **how, **_typed(answers)) if args.interactive else []
+    if asked and not on_terminal():
+        raise InvalidInputError(
+            "This asks questions, and there is no terminal. "
+            "Use the options of `orchestrator feedback --help`, or leave out --interactive."
+        )
     answers |= {one.name: said for one in asked if (said := _ask(one))}
-    return record_feedback(workspace, **how, **_typed(answers))
+    return record_feedback(workspace, **how, **_typed(answers), request_id=args.request_id)
 
 
 def _ask(question: Question) -> str | None:

@@ -7,6 +7,7 @@ from orchestrator_mcp.errors import InvalidInputError
 from orchestrator_mcp.records.feedback_everyone import EveryoneReview
 from orchestrator_mcp.records.feedback_review import FeedbackReview
 from orchestrator_mcp.records.fields import FeedbackKind
+from orchestrator_mcp.records.wording import counted
 from orchestrator_mcp.services.feedback_everyone import review_everyone
 from orchestrator_mcp.services.feedback_review import review_feedback
 from orchestrator_mcp.services.roadmap_approval import add_to_roadmap, suggest_roadmap
@@ -15,7 +16,6 @@ from orchestrator_mcp.storage.workspace import Workspace
 
 from . import render
 from .command import Arguments, Call, add_window, days_of
-from .layout import plural
 from .prompts import confirm, on_terminal
 
 
@@ -68,7 +68,7 @@ def _suggested(workspace: Workspace, review: FeedbackReview, call: Call) -> Feed
     if not drafted.drafts or not on_terminal() or call.args.json or call.args.quiet:
         return drafted
     print(render.text(drafted.model_copy(update={"next_step": None})))
-    if confirm(f"Add {plural(len(drafted.drafts), 'item')} to ROADMAP.md?", "yes", given=False):
+    if confirm(f"Add {counted(len(drafted.drafts), 'item')} to ROADMAP.md?", "yes", given=False):
         added = add_to_roadmap(workspace, review)
         print(f"Added {', '.join(added.added)} to {added.roadmap}.")
     else:

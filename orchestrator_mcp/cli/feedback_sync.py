@@ -9,8 +9,8 @@ def arguments(parser: Arguments) -> None:
     sync = parser.subcommand("sync", "share anonymous feedback about the tool, where and when you say so", _sync)
     what = sync.add_mutually_exclusive_group()
     what.add_argument("--dry-run", action="store_true", help="only print the very bytes that would leave")
-    what.add_argument("--status", action="store_true", help="only say what was shared, and what is missing to share")
-    sync.add_argument("--force", action="store_true", help="share again what was shared before")
+    what.add_argument("--status", action="store_true", help="only say what was synced, and what is missing for more")
+    sync.add_argument("--force", action="store_true", help="sync again what was synced before")
     sync.add_argument(
         "--to",
         metavar="TARGET",

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from orchestrator_mcp.analysis.sanitize import sanitize
 from orchestrator_mcp.records.base import Timestamp
 from orchestrator_mcp.records.fields import Level
+from orchestrator_mcp.records.wording import counted
 
 BAR = 20
 UNCUT = 1_000_000
@@ -29,15 +30,14 @@ def bar(count: int, most: int) -> str:
     return f"{'█' * max(1, round(BAR * count / most)):<{BAR}}"
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """A count with its noun."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+def entries(count: int) -> str:
+    """A count of entries."""
+    return counted(count, "entry", "entries")
 
 
-def facts(result: BaseModel) -> str:
-    """Every field with its value, one a line."""
-    facts = result.model_dump(mode="json", exclude={"warnings", "legacy_detected"}, exclude_none=True)
-    return "\n".join(f"{name:<18}{indented(value)}" for name, value in facts.items() if value != [])
+def capital(text: str) -> str:
+    """A sentence's beginning; a name such as `visual_tests` stays as it is."""
+    return text if "_" in text.partition(" ")[0] else text[:1].upper() + text[1:]
 
 
 def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

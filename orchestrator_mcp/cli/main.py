@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator_mcp import __version__
 from orchestrator_mcp.errors import OrchestratorError
 
-from .command import BUG, DONE, FAILED, INTERRUPTED, Arguments, Call, Command, common, sentence
+from .command import BUG, DONE, FAILED, INTERRUPTED, Arguments, Call, Command, Parser, common, sentence
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -48,8 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 error or finding, 2 usage, 3 a bug of ours, 4 a check that could not run, 130 interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    args = _parse(words)
+    args = argparse.Namespace(json="--json" in words)
     try:
+        args = _parse(words)
         return _run(args)
     except OrchestratorError as error:
         _say(str(error), args)
@@ -105,7 +106,7 @@ def _bug() -> int:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="orchestrator",
         description="Notices what coding agents get wrong again and again, and turns it into rules.",
         epilog="`orchestrator COMMAND --help` describes one. "

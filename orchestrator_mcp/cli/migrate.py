@@ -1,7 +1,9 @@
 """`orchestrator migrate`: move legacy .workflow_* files into the store, and back."""
 
+from argparse import Namespace
 from pathlib import Path
 
+from orchestrator_mcp.errors import InvalidInputError
 from orchestrator_mcp.records.migration import Choices, MigrationResult, Prefer
 from orchestrator_mcp.services.gitignore import contain_gitignore
 from orchestrator_mcp.services.migration import migrate, rollback
@@ -34,6 +36,7 @@ def arguments(parser: Arguments) -> None:
 
 def _migrate(call: Call) -> MigrationResult:
     args, workspace = call.args, call.workspace()
+    _refuse_strays(args)
     if args.report:
         check_report(args.report)
     result = rollback(workspace, force=args.force) if args.rollback else _moved(call, workspace)
@@ -42,10 +45,26 @@ def _migrate(call: Call) -> MigrationResult:
     return result
 
 
+def _refuse_strays(args: Namespace) -> None:
+    """Options that would be passed over in silence.
+
+    Raises:
+        InvalidInputError: if there is one.
+    """
+    chosen = {
+        "--include": args.include, "--exclude": args.exclude, "--keep-legacy": args.keep_legacy,
+        "--force-from-old or --force-from-new": args.prefer, "--gitignore": args.gitignore,
+    }  # fmt: skip
+    if args.rollback and (strays := [name for name, value in chosen.items() if value]):
+        raise InvalidInputError(f"A rollback takes no {', '.join(strays)}. Leave that out; nothing was changed.")
+    if args.force and not args.rollback:
+        raise InvalidInputError("--force goes with --rollback alone. Leave it out, or add that; nothing was changed.")
+
+
 def _moved(call: Call, workspace: Workspace) -> MigrationResult:
     args = call.args
     choices = Choices(
-        include=tuple(args.include), exclude=tuple(args.exclude), prefer=args.prefer, keep=args.keep_legacy
+        include=tuple(args.include), exclude=tuple(args.exclude), prefer=args.prefer, stays=args.keep_legacy
     )
     result = migrate(workspace, choices, dry_run=args.dry_run)
     if args.dry_run or not result.gitignore:

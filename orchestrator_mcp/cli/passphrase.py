@@ -1,6 +1,7 @@
 """A snapshot's passphrase: from a file descriptor, the environment or a person; never from the command line itself."""
 
 import os
+from collections.abc import Mapping
 
 from orchestrator_mcp.errors import InvalidInputError
 
@@ -10,13 +11,13 @@ VARIABLE = "ORCHESTRATOR_SNAPSHOT_PASSPHRASE"
 _LONGEST = 4096
 
 
-def passphrase(descriptor: int | None, *, twice: bool = False) -> str:
+def passphrase(descriptor: int | None, environ: Mapping[str, str], *, twice: bool = False) -> str:
     """The passphrase; `twice`: a person types it again, because nothing else would notice a slip.
 
     Raises:
         InvalidInputError: if it can be had from nowhere, or is empty.
     """
-    given = _read(descriptor) if descriptor is not None else os.environ.get(VARIABLE)
+    given = _read(descriptor) if descriptor is not None else environ.get(VARIABLE)
     if given is None:
         given = _asked(twice=twice)
     if not given:

@@ -30,7 +30,7 @@ def ask_optional(option: str, question: str) -> str | None:
 
 
 def choose(option: str, question: str, choices: Sequence[str]) -> str | None:
-    """One of some choices, in any case, asked again until it is one; None for a bare return."""
+    """One of some choices, in any case, or how it alone begins, asked until it is one; None for a bare return."""
     return _chosen(option, f"{question} [{'/'.join(choices)}] (return to skip) ", choices)
 
 
@@ -54,8 +54,9 @@ def _entered(option: str, answer: str | None) -> str:
 def _chosen(option: str, question: str, choices: Sequence[str]) -> str | None:
     known = {one.lower(): one for one in choices}
     while answer := _read(option, question).lower():
-        if answer in known:
-            return known[answer]
+        fits = [one for one in known if one == answer] or [one for one in known if one.startswith(answer)]
+        if len(fits) == 1:
+            return known[fits[0]]
         print(f"  one of: {', '.join(choices)}", file=sys.stderr)
     return None
 
@@ -80,4 +81,8 @@ def _read(option: str, question: str) -> str:
     if not on_terminal():
         raise InvalidInputError(f"This asks a question, and there is no terminal. Use --{option} instead.")
     print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
+    try:
+        return sys.stdin.readline().strip()
+    except KeyboardInterrupt:
+        print("\nNothing was recorded.", file=sys.stderr)
+        raise

@@ -9,11 +9,11 @@ from pydantic import BaseModel
 from orchestrator_mcp.analysis.sanitize import sanitize
 from orchestrator_mcp.records.base import Result
 from orchestrator_mcp.records.failure import Failure, FailureList, FailureLogged
-from orchestrator_mcp.records.legacy import NOTICE
 from orchestrator_mcp.records.migration import MigrationResult
 from orchestrator_mcp.records.rule import RulesSuggested, SuggestionView
 from orchestrator_mcp.records.session import StoreStatus
 from orchestrator_mcp.records.telemetry import AgentRank, AgentRanking, InvocationLogged, MetricLogged, Statistics
+from orchestrator_mcp.records.wording import counted
 from orchestrator_mcp.services.forgetting import Forgotten
 
 from . import (  # noqa: F401  each registers its own
@@ -29,7 +29,8 @@ from . import (  # noqa: F401  each registers its own
     render_snapshot,
     render_workflow,
 )
-from .layout import clean, colour, day, facts, indented, more, plural, shown, table
+from .layout import clean, colour, day, indented, more, shown, table
+from .notice import NOTICE
 
 
 def text(result: BaseModel) -> str:
@@ -66,7 +67,7 @@ def _(result: FailureList) -> str:
     if not result.failures:
         return "No failures. `orchestrator failure log` records one."
     rows = [(one.id[-6:], day(one.timestamp), one.severity.value, one.category, one.context) for one in result.failures]
-    return table(("id", "when", "severity", "category", "what went wrong"), rows) + more(len(rows), result.total)
+    return table(("id", "when (UTC)", "severity", "category", "what went wrong"), rows) + more(len(rows), result.total)
 
 
 @shown.register
@@ -87,7 +88,7 @@ def _(result: RulesSuggested) -> str:
 
 
 def _suggestion(one: SuggestionView) -> list[str]:
-    seen = f"{plural(one.entries, 'entry', 'entries')} in {one.sessions} of {plural(one.of_sessions, 'session')}"
+    seen = f"{counted(one.entries, 'entry', 'entries')} in {one.sessions} of {counted(one.of_sessions, 'session')}"
     facts = f"{seen}; for {clean(one.target)}; confidence {one.confidence.value}; {one.status}; {one.id[-6:]}"
     draft = textwrap.indent(sanitize(one.draft), "  │ ", lambda _: True)
     return [f"{colour(one.priority.value, one.priority)}  {clean(one.title)}", f"  {facts}", draft, ""]
@@ -98,12 +99,24 @@ def _(result: StoreStatus) -> str:
     if not result.exists:
         legacy = f"\nLegacy files: {', '.join(result.legacy_files)}" if result.legacy_files else ""
         return f"No store yet; it would be {result.store}. The first write makes it.{legacy}"
-    return facts(result)
+    whose = f" of {clean(result.git_remote)}" if result.git_remote else ""
+    lines = [
+        f"The store{whose} is {clean(result.store)}.",
+        f"It holds {counted(result.sessions, 'session')}; "
+        + (f"the current one is {result.current_session}." if result.current_session else "none is current here."),
+        f"Texts are compared by {result.engine}.",
+    ]
+    if result.legacy_files:
+        lines.append(f"Legacy files, which `orchestrator migrate` takes over: {clean(', '.join(result.legacy_files))}")
+    return "\n".join([*lines, "`orchestrator review` shows what recurs, `orchestrator workflow show` what is running."])
 
 
 @shown.register
 def _(result: InvocationLogged) -> str:
-    return f"{'Finished' if result.finished else 'Started'} {result.invocation_id} (rev {result.rev})."
+    run = result.invocation_id
+    if result.finished:
+        return f"Finished {run}.\n`orchestrator telemetry rate {run} --success`, or --failure, judges it."
+    return f"Started {run}.\n`orchestrator telemetry finish {run} --outcome success` when it has ended."
 
 
 @shown.register
@@ -133,7 +146,8 @@ def _rank(one: AgentRank) -> tuple[str, ...]:
 @shown.register
 def _(result: Statistics) -> str:
     rows = [(name, *_figures(one)) for name, one in result.agents.items()]
-    return f"{result.total_invocations} invocations\n" + table(("agent", "runs", "judged", "success", "mean s"), rows)
+    header = ("agent", "runs", "judged", "success", "mean s")
+    return f"{counted(result.total_invocations, 'invocation')}\n{table(header, rows)}"
 
 
 def _figures(one: dict[str, Any]) -> tuple[str, ...]:
@@ -146,4 +160,4 @@ def _(result: Forgotten) -> str:
     if not result.files:
         return f"Nothing of it is left. ({result.id} is an empty shell.)"
     done = f"Would forget {result.id}; would rewrite" if result.dry_run else f"Forgot {result.id}; rewrote"
-    return "\n".join([f"{done} {plural(len(result.files), 'file')}:", *(f"  {clean(one)}" for one in result.files)])
+    return "\n".join([f"{done} {counted(len(result.files), 'file')}:", *(f"  {clean(one)}" for one in result.files)])

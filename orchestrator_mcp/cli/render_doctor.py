@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from orchestrator_mcp.records.doctor import Diagnosis, Finding, FindingLevel, Repair
 from orchestrator_mcp.records.fields import Level
+from orchestrator_mcp.records.wording import counted
 
-from .layout import clean, colour, plural, room_for, shown
+from .layout import clean, colour, room_for, shown
 
 _COLOURS = {
     FindingLevel.ERROR: Level.HIGH,
@@ -46,11 +47,11 @@ def _wrapped(text: str, level: FindingLevel | None = None, word: str = "") -> li
 
 def _total(result: Diagnosis) -> str:
     counts = [
-        plural(result.counts[level], level.value)
+        counted(result.counts[level], level.value)
         for level in FindingLevel
         if level is not FindingLevel.OK and result.counts.get(level)
     ]
     fixable = sum(one.fixable for one in result.findings)
-    well = plural(result.counts.get(FindingLevel.OK, 0), "check") + " found nothing wrong"
+    well = counted(result.counts.get(FindingLevel.OK, 0), "check") + " found nothing wrong"
     mend = f" `orchestrator doctor --fix` mends {fixable} of them." if fixable else ""
     return f"{', '.join([*counts, well])}.{mend}"

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from orchestrator_mcp.analysis.detectors import minutes
-from orchestrator_mcp.analysis.patterns import rate_text
+from orchestrator_mcp.analysis.patterns import count_text, interval_text, rate_text
 from orchestrator_mcp.analysis.sanitize import sanitize
 from orchestrator_mcp.records.feedback import FeedbackRecorded
 from orchestrator_mcp.records.feedback_review import Average, Averages, FeedbackReview, StaleWorkflow
 from orchestrator_mcp.records.pattern import Pattern
+from orchestrator_mcp.records.wording import counted
 
-from .layout import clean, colour, day, plural, rule, shown
+from .layout import capital, clean, colour, day, rule, shown
 
 
 @shown.register
@@ -20,11 +21,13 @@ def _(result: FeedbackRecorded) -> str:
     ids = [f"{name} {one}" for name, one in (("tool", result.tool_id), ("process", result.process_id)) if one]
     lines = [f"Recorded feedback for {clean(result.workflow_id or 'no workflow')}: {', '.join(ids)}."]
     lines += [f"Completed item: {clean(result.item_completed)}"] if result.item_completed else []
-    return "\n".join([*lines, *(f"  {name:<24}{_inferred(value)}" for name, value in result.inferred.items())])
+    return "\n".join([*lines, *(f"  {name:<24}{_inferred(name, value)}" for name, value in result.inferred.items())])
 
 
-def _inferred(value: Any) -> str:
+def _inferred(name: str, value: Any) -> str:
     """A fact as a person reads it: seconds by phase, a list of ids, a text that is quoted."""
+    if name.endswith("_pct"):
+        return f"{value:.0%}"
     if isinstance(value, list):
         return clean(", ".join(map(str, value)))
     if not isinstance(value, dict):
@@ -36,9 +39,9 @@ def _inferred(value: Any) -> str:
 
 @shown.register
 def _(result: FeedbackReview) -> str:
-    window = "whole history" if result.days is None else f"last {plural(result.days, 'day')}"
+    window = "whole history" if result.days is None else f"last {counted(result.days, 'day')}"
     repositories = f", {result.repositories} repositories" if result.repositories > 1 else ""
-    head = f"Feedback Review ({window}, {plural(result.workflows, 'workflow')}{repositories})"
+    head = f"Feedback Review ({window}, {counted(result.workflows, 'workflow')}{repositories})"
     sections = (
         ("PATTERNS DETECTED:", [*map(_pattern, result.patterns), *(f"✓ {clean(one)}" for one in result.positives)]),
         ("COMMON CHALLENGES:", [_said(one.title, f"mentioned in {_workflows(one)}") for one in result.challenges]),
@@ -59,20 +62,14 @@ def _(result: FeedbackReview) -> str:
 
 def _pattern(one: Pattern) -> str:
     if one.rate:
-        what = f"{_capital(clean(one.template))} ({_of_workflows(one)})"
+        what = f"{capital(clean(one.template))} ({count_text(one.rate)} workflows, {interval_text(one.rate)})"
     else:
-        what = f'Common error: "{clean(one.title)}" ({plural(one.occurrences, "occurrence")} in {_workflows(one)})'
+        what = f'Common error: "{clean(one.title)}" ({counted(one.occurrences, "occurrence")} in {_workflows(one)})'
     return f"{colour('⚠', one.priority)} {what}\n   → Suggestion: {clean(one.suggestion)}"
 
 
-def _of_workflows(one: Pattern) -> str:
-    """`8 of 10 workflows, 49–94 %`."""
-    count, interval = rate_text(one.rate).rsplit(" (", 1) if one.rate else ("", ")")
-    return f"{count} workflows, {interval.removesuffix(')')}"
-
-
 def _workflows(one: Pattern) -> str:
-    return plural(one.workflows, "workflow")
+    return counted(one.workflows, "workflow")
 
 
 def _said(text: str, where: str) -> str:
@@ -81,9 +78,9 @@ def _said(text: str, where: str) -> str:
 
 def _summary(result: FeedbackReview) -> Iterator[str]:
     for one in result.learnings:
-        yield _said(one.text, f"in {plural(one.workflows, 'workflow')}")
+        yield _said(one.text, f"in {counted(one.workflows, 'workflow')}")
     for one in result.went_well:
-        yield _said(one.text, f"mentioned positively in {plural(one.workflows, 'workflow')}")
+        yield _said(one.text, f"mentioned positively in {counted(one.workflows, 'workflow')}")
     yield from _averages(result.averages)
     if result.completion:
         yield f"  • Completed: {rate_text(result.completion)}{_standing(result.outcomes)}"
@@ -124,9 +121,3 @@ def _averages(averages: Averages) -> Iterator[str]:
 
 def _phases(phases: dict[str, Average]) -> str:
     return ", ".join(f"{clean(name)}={minutes(one.mean)}" for name, one in phases.items())
-
-
-def _capital(text: str) -> str:
-    """A name such as `visual_tests` stays as it is."""
-    first = text.partition(" ")[0]
-    return text if "_" in first else text[:1].upper() + text[1:]

@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 
 from orchestrator_mcp.analysis.detectors import minutes
-from orchestrator_mcp.analysis.patterns import rate_text
+from orchestrator_mcp.analysis.patterns import count_text, interval_text, rate_text
 from orchestrator_mcp.records.feedback_everyone import Count, EveryoneReview, Finding
 from orchestrator_mcp.records.fields import Level
+from orchestrator_mcp.records.wording import counted
 
-from .layout import clean, colour, plural, rule, shown
+from .layout import capital, clean, colour, entries, rule, shown
 
 
 @shown.register
 def _(result: EveryoneReview) -> str:
     unit = result.unit.value
     when = " to ".join(dict.fromkeys([*result.months[:1], *result.months[-1:]])) or "no month"
-    head = f"Feedback Review (all users, {when}, {plural(result.installations, unit)}, {_entries(result.entries)})"
+    head = f"Feedback Review (all users, {when}, {counted(result.installations, unit)}, {entries(result.entries)})"
     sections = (
         (
             "PATTERNS DETECTED:",
@@ -29,18 +30,17 @@ def _(result: EveryoneReview) -> str:
     if not result.entries:
         lines.append("No shared feedback here. `orchestrator feedback sync --to FOLDER` writes such files.")
     if result.of_months > len(result.months):
-        lines += ["", f"{plural(result.of_months, 'month')} in all; --all looks at every one."]
+        lines += ["", f"{counted(result.of_months, 'month')} in all; --all looks at every one."]
     return "\n".join(lines)
 
 
 def _pattern(one: Finding, unit: str) -> str:
-    what = f"{_capital(clean(one.title))} ({_of(one, unit)})"
+    what = f"{capital(clean(one.title))} ({_of(one, unit)})"
     return f"{colour('⚠', Level.HIGH)} {what}\n   → Suggestion: {clean(one.suggestion or '')}"
 
 
 def _praise(one: Finding, unit: str) -> str:
-    count, interval = rate_text(one.rate).rsplit(" (", 1)
-    return f"✓ {clean(one.title)}: {count} {unit}s ({interval}"
+    return f"✓ {clean(one.title)}: {count_text(one.rate)} {unit}s ({interval_text(one.rate)})"
 
 
 def _said(one: Finding, unit: str) -> str:
@@ -50,14 +50,13 @@ def _said(one: Finding, unit: str) -> str:
 
 def _of(one: Finding, unit: str) -> str:
     """`8 of 10 installations, 49–94 %`."""
-    count, interval = rate_text(one.rate).rsplit(" (", 1)
-    return f"{count} {unit}s, {interval.removesuffix(')')}"
+    return f"{count_text(one.rate)} {unit}s, {interval_text(one.rate)}"
 
 
 def _summary(result: EveryoneReview) -> Iterator[str]:
     found = {*(one.key for one in result.patterns), *(one.key for one in result.positives)}
     rest = [f"{clean(one.title)} {rate_text(one.rate)}" for one in result.rates if one.key not in found]
-    yield from (f"  • {one[:1].upper()}{one[1:]}" if "_" not in one.split(" ")[0] else f"  • {one}" for one in rest)
+    yield from (f"  • {capital(one)}" for one in rest)
     if result.median_seconds is not None:
         yield f"  • A workflow: median at least {minutes(result.median_seconds)}"
     phases = ", ".join(f"{clean(name)}={minutes(one)}" for name, one in result.median_phases.items())
@@ -66,18 +65,9 @@ def _summary(result: EveryoneReview) -> Iterator[str]:
     yield from _shares("Versions", result.versions)
     yield from _shares("Repositories", result.repositories)
     if result.duplicates:
-        yield f"  • {_entries(result.duplicates)} came more than once, and count once"
+        yield f"  • {entries(result.duplicates)} came more than once, and count once"
 
 
 def _shares(name: str, counts: list[Count]) -> Iterator[str]:
     if counts:
         yield f"  • {name}: {', '.join(f'{clean(one.name)} {one.count}' for one in counts)}"
-
-
-def _entries(count: int) -> str:
-    return plural(count, "entry", "entries")
-
-
-def _capital(text: str) -> str:
-    """A name such as `visual_tests` stays as it is."""
-    return text if "_" in text.partition(" ")[0] else text[:1].upper() + text[1:]

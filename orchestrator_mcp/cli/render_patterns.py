@@ -5,8 +5,9 @@ from orchestrator_mcp.records.grouping import GroupedTexts
 from orchestrator_mcp.records.pattern import NearMiss, Pattern, PatternList, PatternReview, Trend
 from orchestrator_mcp.records.pattern_decision import PatternDecided, Verdict
 from orchestrator_mcp.records.pattern_details import PatternDetails
+from orchestrator_mcp.records.wording import counted
 
-from .layout import BAR, bar, clean, colour, day, more, plural, rule, shorten, shown, table
+from .layout import BAR, bar, clean, colour, day, entries, more, rule, shorten, shown, table
 
 _TIERS = {
     "exact": "equal once what varies is masked",
@@ -18,11 +19,11 @@ _TIERS = {
     "person": "a person said so",
 }
 _DONE = {
-    Verdict.MERGE: "Merged",
-    Verdict.SPLIT: "Split",
-    Verdict.IGNORE: "Ignored",
-    Verdict.SAME: "Linked",
-    Verdict.NEW: "Set apart",
+    Verdict.MERGE: ("Merged", "the merge"),
+    Verdict.SPLIT: ("Split", "the split"),
+    Verdict.IGNORE: ("Ignored", "ignoring it"),
+    Verdict.SAME: ("Linked", "the link"),
+    Verdict.NEW: ("Set apart", "setting it apart"),
 }
 
 
@@ -31,32 +32,29 @@ def _(result: PatternReview) -> str:
     counts = result.counts
     window = "whole history" if result.window.from_ is None else f"since {day(result.window.from_)}"
     held = (
-        plural(counts.entries, "entry", "entries"),
-        plural(counts.sessions, "session"),
-        plural(counts.workflows, "workflow"),
+        entries(counts.entries),
+        counted(counts.sessions, "session"),
+        counted(counts.workflows, "workflow"),
     )
     lines = [f"Review ({window}): {', '.join(held)}; compared by {result.engine}", rule()]
-    if not result.patterns:
-        wider = "" if result.window.from_ is None else " in this window; --all looks at the whole history"
-        lines.append(f"Nothing recurs{wider}. Log failures as they happen.")
     most = max((one.occurrences for one in result.patterns), default=1)
     lines += [_pattern(one, most) for one in result.patterns]
     lines += [f"✓ {clean(one)}" for one in result.positives]
     if result.next_cursor:
         lines.append(f"More: --cursor {result.next_cursor}")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", result.next_step])
 
 
 def _pattern(one: Pattern, most: int) -> str:
-    where = f"{one.occurrences}× in {plural(one.sessions, 'session')}"
+    where = f"{one.occurrences}× in {counted(one.sessions, 'session')}"
     if one.workflows:
-        where += f", {plural(one.workflows, 'workflow')}"
+        where += f", {counted(one.workflows, 'workflow')}"
     if one.rate:
         where = f"in {rate_text(one.rate)} of the workflows that could tell"
     notes = [f"confidence {one.confidence.value}", one.state.value]
     notes += [one.trend.value] if one.trend in (Trend.RISING, Trend.FALLING) else []
     notes += ["one incident"] if one.one_incident else []
-    notes += [f"{plural(one.retries, 'retry', 'retries')} not counted"] if one.retries else []
+    notes += [f"{counted(one.retries, 'retry', 'retries')} not counted"] if one.retries else []
     head = f"{colour('⚠', one.priority)} {one.kind.value.replace('_', ' ')}: {clean(one.title)}"
     quotes = [f'    "{shorten(example.text, 6)}"' for example in one.examples if example.text != one.title]
     advice = f"    → {clean(one.correction or one.suggestion)}"
@@ -65,10 +63,8 @@ def _pattern(one: Pattern, most: int) -> str:
 
 @shown.register
 def _(result: GroupedTexts) -> str:
-    lines = [
-        f"{result.texts} texts, {len(result.groups)} groups, by {result.engine}; {result.alone} are like no other",
-        rule(),
-    ]
+    counts = f"{counted(result.texts, 'text')}, {counted(len(result.groups), 'group')}"
+    lines = [f"{counts}, by {result.engine}; {result.alone:,} like no other", rule()]
     most = max((one.members for one in result.groups), default=1)
     for one in result.groups:
         place = f"{clean(one.by)}: " if one.by else ""
@@ -99,7 +95,7 @@ def _(result: PatternList) -> str:
 
 @shown.register
 def _(result: PatternDetails) -> str:
-    seen = f"{plural(result.occurrences, 'entry', 'entries')} in {plural(result.sessions, 'session')}"
+    seen = f"{entries(result.occurrences)} in {counted(result.sessions, 'session')}"
     lines = [
         f"{result.id}  {result.kind.value.replace('_', ' ')}, {result.state.value}",
         rule(),
@@ -138,6 +134,7 @@ def _words(words: list[str]) -> str:
 
 @shown.register
 def _(result: PatternDecided) -> str:
-    now = f"{result.pattern_id}: {plural(result.members, 'member')}, {plural(result.occurrences, 'entry', 'entries')}."
+    done, undone = _DONE[result.verdict]
+    held = f"{counted(result.members, 'member')}, {entries(result.occurrences)}"
     apart = f" Apart from it: {result.apart}." if result.apart else ""
-    return f"{'Took back: ' if result.undone else ''}{_DONE[result.verdict]}. Now {now}{apart}"
+    return f"{f'Took back {undone}' if result.undone else done}. Now {result.pattern_id}: {held}.{apart}"

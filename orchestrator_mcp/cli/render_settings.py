@@ -14,8 +14,9 @@ from orchestrator_mcp.records.settings import (
     SettingValue,
     SettingWritten,
 )
+from orchestrator_mcp.records.wording import counted
 
-from .layout import clean, plural, shown, table
+from .layout import clean, shown, table
 
 
 @shown.register
@@ -73,7 +74,7 @@ def _(result: SecretFound) -> str:
 def _(result: SecretChecks) -> str:
     order = f"Looked for in this order: {', '.join(one.value for one in result.order)}."
     found = _secrets(result.secrets) if result.secrets else "No secrets in files."
-    return f"{order}\n{found}\n{plural(result.problems, 'problem')}."
+    return f"{order}\n{found}\n{counted(result.problems, 'problem')}."
 
 
 def _secrets(lines: list[SecretLine]) -> str:

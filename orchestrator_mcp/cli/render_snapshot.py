@@ -8,15 +8,16 @@ from orchestrator_mcp.records.snapshot import (
     SnapshotImported,
     StateSaved,
 )
+from orchestrator_mcp.records.wording import counted
 
-from .layout import clean, day, plural, shown, size
+from .layout import clean, day, shown, size
 
 _LISTED = 10
 
 
 @shown.register
 def _(result: SnapshotExported) -> str:
-    what = f"{plural(result.files, 'file')} of {plural(result.sessions, 'session')}"
+    what = f"{counted(result.files, 'file')} of {counted(result.sessions, 'session')}"
     where = f" to {clean(result.path)}" if result.path else ""
     locked = ", encrypted" if result.encrypted else ""
     lines = [f"Exported {what}{where} ({size(result.bytes)}{locked}).", f"sha256 {result.sha256}"]
@@ -25,7 +26,7 @@ def _(result: SnapshotExported) -> str:
 
 def _left_out(one: LeftOut) -> str:
     more = "" if one.files <= len(one.examples) else " and others"
-    return f"left out: {plural(one.files, 'file')}, {clean(one.why)} ({clean(', '.join(one.examples))}{more})"
+    return f"left out: {counted(one.files, 'file')}, {clean(one.why)} ({clean(', '.join(one.examples))}{more})"
 
 
 @shown.register
@@ -52,10 +53,11 @@ def _listed(verb: str, names: list[str]) -> list[str]:
 
 @shown.register
 def _(result: StateSaved) -> str:
-    what = f"{plural(result.sessions, 'session')}, {plural(result.files, 'file')}"
+    what = f"{counted(result.sessions, 'session')}, {counted(result.files, 'file')}"
     done = "Saved" if result.saved else "Already saved"
     pushed = f"; pushed to {clean(result.pushed_to)}" if result.pushed_to else ""
-    return f"{done} on {clean(result.branch)}: {what}, commit {(result.commit or '')[:12]}{pushed}."
+    line = f"{done} on {clean(result.branch)}: {what}, commit {(result.commit or '')[:12]}{pushed}."
+    return "\n".join([line, *([result.next_step] if result.next_step else [])])
 
 
 @shown.register
@@ -66,8 +68,10 @@ def _(result: PersistStatus) -> str:
         "branch": result.branch,
         "pushed to": result.remote or "nowhere",
         "by itself": f"{'yes' if result.automatic else 'no'}: {result.why}",
-        "last saved": day(result.saved_at) or "never",
-        "sessions": f"{result.sessions_saved:,} on the branch, {len(result.unsaved):,} here with something unsaved",
+        "last saved": day(result.saved_at) or ("unknown" if result.commit else "never"),
+        "sessions": f"{result.sessions_saved:,} on the branch, {result.sessions_unsaved:,} here with something unsaved",
     }
+    if others := len(result.unsaved) - result.sessions_unsaved:
+        rows["other files"] = f"{others:,} with something unsaved"
     lines = [f"{name:<12}{clean(value)}" for name, value in rows.items()]
     return "\n".join([*lines, *([result.next_step] if result.next_step else [])])

@@ -29,6 +29,7 @@ def _(result: WorkflowView) -> str:
 
 def _phase(phase: PhaseView, wide: int) -> str:
     mark = _MARKS.get(phase.status, " ")
+    mark = "–" if mark == "✓" and phase.items and not phase.completed else mark  # left, and nothing of it done
     mark = colour(mark, Level.MEDIUM) if phase.status == "active" else mark
     return f"{mark} {clean(phase.id):<{wide}}  {_count(phase)}"
 

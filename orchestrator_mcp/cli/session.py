@@ -2,6 +2,7 @@
 
 from orchestrator_mcp.records.fields import SessionStatus
 from orchestrator_mcp.records.session import SessionsCleaned
+from orchestrator_mcp.records.wording import counted
 from orchestrator_mcp.services import session_cleaning, sessions
 
 from .command import FAILED, Arguments, Call, checked
@@ -62,7 +63,7 @@ def _clean(call: Call) -> object:
 
 
 def _question(planned: SessionsCleaned) -> str:
-    count = f"{len(planned.cleaned)} {'session' if len(planned.cleaned) == 1 else 'sessions'}"
+    count = counted(len(planned.cleaned), "session")
     return (
         f"Move {count}, unused since {planned.before:%Y-%m-%d}, to the archive? "
         "Their entries still count; their states and checkpoints go."

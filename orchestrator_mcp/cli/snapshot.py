@@ -24,7 +24,7 @@ def arguments(parser: Arguments) -> None:
         "--include-private", action="store_true", help="also process feedback, agent runs and how they were judged"
     )
     export.add_argument("--encrypt", action="store_true", help="encrypt it with a passphrase (age)")
-    _passphrase(export)
+    _passphrase(export, "; implies --encrypt")
     take = parser.subcommand("import", "take a snapshot in: what is not here is added", _import)
     take.add_argument("file", metavar="FILE", help="what `snapshot export` wrote")
     take.add_argument("--force", action="store_true", help="also if it is another repository's")
@@ -36,20 +36,23 @@ def arguments(parser: Arguments) -> None:
         "into the backup, or refuse the whole import",
     )
     take.add_argument("--dry-run", action="store_true", help="only say what would be taken in")
-    _passphrase(take)
+    _passphrase(take, "")
 
 
-def _passphrase(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--passphrase-fd", type=int, metavar="N", help="read the passphrase from this file descriptor")
+def _passphrase(parser: argparse.ArgumentParser, more: str) -> None:
+    said = f"read the passphrase from this file descriptor{more}"
+    parser.add_argument("--passphrase-fd", type=int, metavar="N", help=said)
 
 
 def _export(call: Call) -> object:
     args = call.args
-    secret = passphrase(args.passphrase_fd, twice=True) if args.encrypt else None
+    workspace = call.workspace()
+    is_secret = args.encrypt or args.passphrase_fd is not None
+    secret = passphrase(args.passphrase_fd, workspace.settings.environ, twice=True) if is_secret else None
     if args.file != _STDOUT:
         with told("Exporting", quiet=args.quiet) as progress:
             return export_to_file(
-                call.workspace(),
+                workspace,
                 Path(args.file),
                 include_private=args.include_private,
                 passphrase=secret,
@@ -58,9 +61,7 @@ def _export(call: Call) -> object:
     if sys.stdout.isatty() or args.json:
         why = "A snapshot is no text for a terminal" if sys.stdout.isatty() else "--json and the snapshot share a pipe"
         raise InvalidInputError(f"{why}. Name a file: orchestrator snapshot export state.tar.gz")
-    result = export_to_stream(
-        call.workspace(), sys.stdout.buffer, include_private=args.include_private, passphrase=secret
-    )
+    result = export_to_stream(workspace, sys.stdout.buffer, include_private=args.include_private, passphrase=secret)
     if not args.quiet:
         print(text(result), file=sys.stderr)
     notices(result, quiet=args.quiet)
@@ -69,11 +70,12 @@ def _export(call: Call) -> object:
 
 def _import(call: Call) -> object:
     args = call.args
+    workspace = call.workspace()
     with told("Reading", quiet=args.quiet) as progress:
         return import_snapshot(
-            call.workspace(),
+            workspace,
             Path(args.file),
-            passphrase=lambda: passphrase(args.passphrase_fd),
+            passphrase=lambda: passphrase(args.passphrase_fd, workspace.settings.environ),
             force=args.force,
             on_conflict=OnConflict(args.on_conflict),
             dry_run=args.dry_run,

@@ -1,9 +1,12 @@
 """What every record has in common."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+
+B = TypeVar("B", bound=BaseModel)
 
 ID_PATTERN = r"^[0-7][0-9a-hjkmnp-tv-z]{25}$"
 """A lower-case ULID: 26 characters of Crockford's base 32, 128 bits."""
@@ -83,3 +86,10 @@ class Result(Model):
 
     warnings: list[str] = []
     legacy_detected: bool = False
+
+
+def with_warnings(result: B, notes: Sequence[str]) -> B:
+    """A result that says more, and that first; what is no `Result` has no room for it."""
+    if not notes or not isinstance(result, Result):
+        return result
+    return result.model_copy(update={"warnings": [*notes, *result.warnings]})

@@ -126,5 +126,5 @@ def allowed(key: str) -> str:
         int: f"a whole number from {limits.get('ge')} to {limits.get('le')}",
         str: "a text of 1 to 300 characters",
         tuple: f"a list of at most {limits.get('max_length')} short names",
-        dict: "a mapping of names to texts",
+        dict: "a mapping of names to texts, on the command line as JSON",
     }[kind]

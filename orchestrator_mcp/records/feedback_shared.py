@@ -5,13 +5,16 @@ from .feedback import ToolAnswers
 from .feedback_sync import TargetKind
 from .fields import FeedbackMode
 
+BATCH_TYPE = "application/cloudevents-batch+json"
+"""As what a batch of events is posted; see https://github.com/cloudevents/spec."""
+
 
 class SharedFeedback(Model):
     """One tool entry as it leaves the machine. There is no other form, and nothing else leaves.
 
     `day` is the day in UTC. `installation_hash` changes every month. Every number is the highest step of a short list
     that it reaches (`analysis/feedback_sharing.py`): seconds, counts; `items_skipped_pct` is a fraction, in tenths.
-    Items and phases are those that the tool ships, else `custom` and `OTHER`.
+    Items and phases are those that the tool ships, else `custom_item` and `OTHER`.
     """
 
     day: str
@@ -44,15 +47,16 @@ class SharedEvent(Model):
 
 
 class FeedbackSynced(Result):
-    """The answer to `feedback sync`. `sent` and `left` count entries; neither `skipped` nor `offline` is an error.
+    """The answer to `feedback sync`. What a target took is `synced`, be it a file that never leaves the machine.
 
-    `elsewhere` counts entries that another installation recorded, which are its own to send.
+    `synced`, `unsynced` and `elsewhere` count entries; the last are another installation's, which are its own to sync.
+    Neither `skipped` nor `offline` is an error.
     """
 
     target: TargetKind
     place: str | None = None
-    sent: int = 0
-    left: int = 0
+    synced: int = 0
+    unsynced: int = 0
     elsewhere: int = 0
     skipped: str | None = None
     offline: str | None = None

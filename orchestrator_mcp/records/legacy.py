@@ -1,5 +1,6 @@
 """The table of legacy files: where each was, what it becomes, and how its content shows whose it is."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -65,6 +66,10 @@ class LegacyFile:
         """The folder of the work tree that it lies in; empty for the root itself."""
         return self.name.rpartition("/")[0]
 
+    def fits(self, fields: Collection[str]) -> bool:
+        """Whether something with these fields at its top may be a record of this file."""
+        return self.all_of.issubset(fields) and not self.any_of.isdisjoint(fields)
+
 
 _SIGNS: dict[LegacyKind, tuple[set[str], set[str]]] = {
     LegacyKind.STATE: ({"phases"}, {"workflow_id", "id"}),
@@ -88,6 +93,9 @@ def _row(kind: LegacyKind, name: str, becomes: str = "") -> LegacyFile:
 
 _HEX = "[0-9a-f]" * 8
 
+CONTAINED = ".orchestrator"
+"""Where the older orchestrator's later releases kept their files: in a folder of the name that ours has."""
+
 SETTINGS = frozenset(
     {"test_command", "build_command", "lint_command", "smoke_test_command", "docs_dir", "tests_dir", "default_executor"}
     | {"review_model", "reviews", "roadmap_file", "changelog_file", "supervision_mode"}
@@ -106,11 +114,11 @@ LEGACY_FILES = (
     _row(LegacyKind.FAILURES, "failure_loop/logs/feedback.jsonl", "failures.jsonl"),
     _row(LegacyKind.INVOCATIONS, "telemetry/agent_invocations.jsonl", "agent_invocations.jsonl"),
     _row(LegacyKind.METRICS, "telemetry/success_metrics.jsonl", "success_metrics.jsonl"),
-    _row(LegacyKind.STATE, ".orchestrator/state.json", "state.json"),
-    _row(LegacyKind.LOG, ".orchestrator/log.jsonl", "log.jsonl"),
-    _row(LegacyKind.CHECKPOINTS, ".orchestrator/checkpoints", "checkpoints"),
-    _row(LegacyKind.FEEDBACK_FOLDER, ".orchestrator/feedback", "feedback"),
-    _row(LegacyKind.SESSION, f".orchestrator/sessions/{_HEX}"),
+    _row(LegacyKind.STATE, f"{CONTAINED}/state.json", "state.json"),
+    _row(LegacyKind.LOG, f"{CONTAINED}/log.jsonl", "log.jsonl"),
+    _row(LegacyKind.CHECKPOINTS, f"{CONTAINED}/checkpoints", "checkpoints"),
+    _row(LegacyKind.FEEDBACK_FOLDER, f"{CONTAINED}/feedback", "feedback"),
+    _row(LegacyKind.SESSION, f"{CONTAINED}/sessions/{_HEX}"),
     _row(LegacyKind.PRD, ".claude/prd_state.json", "prd/prd_state.json"),
     _row(LegacyKind.CONFIG, ".orchestrator.yaml", "config.yaml"),
     _row(LegacyKind.CONFIG, ".orchestra.yaml", "config.yaml"),
@@ -176,20 +184,3 @@ FAMILIAR = (
     ("telemetry/performance_stats.json", "it is derived from the telemetry, and can be made again"),
 )
 """Other names that old tools left, and why they stay where they are; the first pattern that fits counts."""
-
-NOTICE = """\
-╔════════════════════════════════════════════════════════════╗
-║ Orchestrator File Structure Update                         ║
-╠════════════════════════════════════════════════════════════╣
-║ We're updating how orchestrator organizes its files.       ║
-║                                                            ║
-║ Old: Multiple .workflow_* files in your repository root    ║
-║ New: Everything organized in a single .orchestrator/ folder║
-║                                                            ║
-║ Benefits:                                                  ║
-║ • Cleaner repository root                                  ║
-║ • Easier to gitignore (just .orchestrator/)                ║
-║ • Better for using across multiple repositories            ║
-║                                                            ║
-║ Run 'orchestrator migrate' to update now                   ║
-╚════════════════════════════════════════════════════════════╝"""

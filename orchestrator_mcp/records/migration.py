@@ -1,6 +1,7 @@
 """What a migration moves: as found, as planned, and as the manifest that brings it back."""
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
@@ -28,13 +29,13 @@ class Prefer(StrEnum):
 class Choices(Model):
     """What a person may choose about a migration.
 
-    `include` and `exclude` are patterns over legacy names. `keep`: the originals stay where they are.
+    `include` and `exclude` are patterns over legacy names. `stays`: the originals stay where they are.
     """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     prefer: Prefer | None = None
-    keep: bool = False
+    stays: bool = False
 
 
 class PlannedFile(Model):
@@ -85,8 +86,8 @@ class Original(Model):
 
     path: str
     kind: EntryKind
-    mode: int
-    mtime_ns: int
+    mode: Annotated[int, Field(ge=0, le=0o7777)]
+    mtime_ns: Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
     size: int = 0
     sha256: str | None = None
 
@@ -131,7 +132,8 @@ class Placement(Model):
 class Manifest(Model):
     """`migration_backup/<id>/manifest.json`: all that a roll-forward or a rollback needs; the session has the same id.
 
-    `originals` are moved into the backup, `copied` stay where they are, `around` are the folders that hold originals.
+    `originals` are moved into the backup, `copied` stay where they are (what of them went nowhere else is copied into
+    the backup), `around` are the folders that hold originals.
     `session_files` are the hashes of the session's files as they arrived: whether it was written to since.
     `work_root` is relative to the folder that holds `.orchestrator/`. `current` is the session that becomes current if
     none is; `current_was` is what another tool's `current` said before.

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 from .base import Model, Result
-from .config import ConfigLevel
+from .config import Setting
 
 NEEDED = {"feedback_gist": "GITHUB_TOKEN"}
 """Setting → the secret without which it is of no use."""
@@ -26,21 +26,11 @@ class SettingWritten(Result):
     file: str
 
 
-class SettingInForce(Model):
-    """One line of what is in force. What looks like a secret is masked."""
-
-    key: str
-    value: Any
-    level: ConfigLevel
-    source: str
-    line: int | None = None
-
-
 class SettingsInForce(Result):
-    """What is in force, and where each value comes from."""
+    """What is in force, and where each value comes from. What looks like a secret is masked."""
 
     effective: bool
-    settings: list[SettingInForce]
+    settings: list[Setting]
 
 
 class SettingKind(Model):

@@ -47,6 +47,10 @@ class SnapshotHeader(Model):
     bytes: int = Field(ge=0)
 
 
+TOOL = str(SnapshotHeader.model_fields["tool"].default)
+"""Whose snapshot it is, as its header says."""
+
+
 class LeftOut(Model):
     """Files of the store that a snapshot does not hold, and why."""
 
@@ -118,10 +122,14 @@ class StateSaved(Result):
     files: int
     sessions: int
     pushed_to: str | None = None
+    next_step: str = ""
 
 
 class PersistStatus(Result):
-    """Where the state is saved, and whether what is here is on that branch."""
+    """Where the state is saved, and whether what is here is on that branch.
+
+    `unsaved` names sessions and files with something that is not on it; `sessions_unsaved` of them are sessions.
+    """
 
     branch: str | None
     remote: str | None
@@ -131,4 +139,5 @@ class PersistStatus(Result):
     saved_at: Timestamp | None = None
     sessions_saved: int = 0
     unsaved: list[str] = []
+    sessions_unsaved: int = 0
     next_step: str = ""

@@ -1,6 +1,6 @@
 """How do the tables become an MCP server? Arguments in, results and errors out; nothing else."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
@@ -11,10 +11,11 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp.server.mcpserver.tools import Tool as SdkTool
 from mcp.shared.exceptions import MCPError
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from orchestrator_mcp import __version__
 from orchestrator_mcp.analysis.sanitize import sanitize
+from orchestrator_mcp.records.base import with_warnings
 from orchestrator_mcp.services.settings_warning import noted
 
 from .answers import content_of, text_of
@@ -101,11 +102,6 @@ class Refused(ToolError):  # noqa: N818  it is an answer
     """What a function of ours said: unlike the SDK's own errors, it is the answer."""
 
 
-def _asked(result: BaseModel, notes: Sequence[str]) -> BaseModel:
-    """A result whose warnings begin with what happened to the form."""
-    return result.model_copy(update={"warnings": [*notes, *getattr(result, "warnings", ())]}) if notes else result
-
-
 def _call_id(context: Context[Any, Any] | None) -> str | None:
     """Find the client's own id of this call: the same when it retries, so that a retry writes nothing twice."""
     value = ((context.request_context.meta if context else None) or {}).get(_CALL_ID)
@@ -126,7 +122,9 @@ def _sdk_tool(row: Tool, boundary: Boundary) -> SdkTool:
     def call(**arguments: Any) -> wire.CallToolResult:
         answers, notes = read(form, arguments.pop(ANSWER)) if form else ({}, [])
         verb = partial(row.verb, **arguments | answers)
-        content, text = boundary.ask(face.name, lambda at: content_of(noted(at, _asked(verb(at), notes))), Refused)
+        content, text = boundary.ask(
+            face.name, lambda at: content_of(noted(at, with_warnings(verb(at), notes))), Refused
+        )
         return wire.CallToolResult(content=[wire.TextContent(text=text)], structured_content=content)
 
     wear(face, call, returns=face.signature.return_annotation)

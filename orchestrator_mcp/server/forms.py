@@ -36,8 +36,8 @@ class Form:
 
     Args:
         message: what the form says above its questions.
-        questions: `questions(workspace, **arguments)` gives those to ask, if any. They depend on nothing that changes
-            while the server runs: some clients make the call again to answer.
+        questions: `questions(workspace, **arguments)` gives those to ask, if any; no argument is a request id.
+            They depend on nothing that changes while the server runs: some clients make the call again to answer.
         reads: turns the text of an answer into what the parameter of that name takes.
     """
 
@@ -71,6 +71,7 @@ def asking(form: Form, tool: Callable[..., Any], ask: Callable[[Callable[[Any], 
     """
 
     def resolve(context: Context[Any, Any], **arguments: Any) -> Elicit[BaseModel] | str | None:
+        arguments.pop("request_id", None)  # says which call it is, and nothing of the person
         questions = tuple(ask(lambda at: form.questions(at, **arguments)))
         if questions and not _shows_forms(context):
             return _NO_FORMS

@@ -22,10 +22,13 @@ class Refusal:
     message: str
     id: str | int | None = None
 
+    def error(self) -> dict[str, Any]:
+        """What JSON-RPC calls an error."""
+        return {"code": self.code, "message": self.message}
+
     def line(self) -> bytes:
         """The answer as it goes over the wire."""
-        error = {"code": self.code, "message": self.message}
-        return json.dumps({"jsonrpc": "2.0", "id": self.id, "error": error}).encode() + b"\n"
+        return json.dumps({"jsonrpc": "2.0", "id": self.id, "error": self.error()}).encode() + b"\n"
 
 
 TOO_LONG = Refusal(INVALID_REQUEST, f"A message may have {MAX_LINE} bytes; this one has more. Send less at once.")

@@ -13,7 +13,7 @@ workflow errors and feedback that repeat, with counts, examples and the correcti
 to read and take over; an agent never applies one.
 - start_workflow, update_workflow, get_workflow: where no other orchestrator keeps a workflow. Start one with the \
 task, record items as you complete or skip them, errors, reviews and commands, and finish it: feedback is drawn from it.
-- record_feedback: once at the end of a workflow, before LEARN or commit: what helped, what hindered. With \
+- record_feedback: once, at a workflow's end: what helped, what hindered. With \
 mode=interactive a form asks the person.
 - log_invocation: when you start a subagent and, with the same invocation_id, when it has finished.
 - migrate_state: once, if a result says legacy_detected is true. It only plans unless told otherwise; show the plan \

@@ -68,6 +68,8 @@ class _Exchange:
 
     async def answer(self, answers: MemoryObjectReceiveStream[SessionMessage]) -> None:
         async for item in answers:
+            if isinstance(item.message, JSONRPCRequest):
+                self._wire.asked.add(str(item.message.id))
             self._wire.send(_line(item.message))
             if isinstance(item.message, JSONRPCResponse | JSONRPCError) and item.message.id is not None:
                 self._settle(item.message.id)
@@ -80,6 +82,8 @@ class _Exchange:
             return
         if isinstance(parsed, JSONRPCRequest) and parsed.method != _NEVER_ANSWERED:
             self._open[parsed.id] += 1
+        if isinstance(parsed, JSONRPCResponse | JSONRPCError):
+            self._wire.asked.discard(str(parsed.id))
         self._to_server.send_nowait(SessionMessage(parsed))
         if isinstance(parsed, JSONRPCNotification) and parsed.method == "notifications/cancelled":
             self._settle((parsed.params or {}).get("requestId"))  # by the protocol it is not answered
@@ -97,10 +101,13 @@ class _Exchange:
 
 
 def _parsed(message: Message) -> JSONRPCMessage:
-    """The kind by its members: a union of all would take a request that has a `result` too for an answer."""
+    """The kind by its members: a union of all would take a request that has a `result` too for an answer.
+
+    Some clients send an error with a `result` that is null.
+    """
     if "method" in message:
         return (JSONRPCRequest if "id" in message else JSONRPCNotification).model_validate(message)
-    return (JSONRPCResponse if "result" in message else JSONRPCError).model_validate(message)
+    return (JSONRPCResponse if isinstance(message.get("result"), dict) else JSONRPCError).model_validate(message)
 
 
 def _line(message: JSONRPCMessage) -> bytes:

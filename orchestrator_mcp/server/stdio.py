@@ -13,14 +13,19 @@ from typing import Any
 from .guard import MAX_LINE, Refusal, judge
 from .life import GRACE, Life
 from .pipes import read_lines, take_stdin, take_stdout, write_all
+from .spoiled import meant_for
 
 Message = dict[str, Any]
 
 
 class Wire:
-    """Both ends of the pipe. Messages wait in it until somebody takes them; None is the last one."""
+    """Both ends of the pipe. Messages wait in it until somebody takes them; None is the last one.
+
+    `asked` has the ids, as texts, of what we asked the client and it did not answer yet.
+    """
 
     def __init__(self) -> None:
+        self.asked: set[str] = set()
         self.life = Life(on_end=lambda: self._arrived(None))
         self._stdin, self._stdout = take_stdin(), take_stdout()
         self._inbox: deque[Message | None] = deque()
@@ -56,10 +61,18 @@ class Wire:
         for line in read_lines(self._stdin, MAX_LINE):
             verdict = judge(line)
             if isinstance(verdict, Refusal):
-                self.send(verdict.line())
+                self._refuse(line, verdict)
             elif verdict is not None:
                 self._arrived(verdict)
         self.life.end()
+
+    def _refuse(self, line: bytes, refusal: Refusal) -> None:
+        """Whoever waits for an answer that cannot be used is told, and not the client: its own calls have ids too."""
+        waiting = meant_for(line, list(self.asked))
+        for id_ in waiting:
+            self._arrived({"jsonrpc": "2.0", "id": id_, "error": refusal.error()})
+        if not waiting:
+            self.send(refusal.line())
 
     def _arrived(self, message: Message | None) -> None:
         self._inbox.append(message)

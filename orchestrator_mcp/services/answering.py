@@ -11,6 +11,7 @@ from orchestrator_mcp.records.failure import Candidate, Failure, FailureLogged, 
 from orchestrator_mcp.records.pattern import PatternState
 from orchestrator_mcp.records.pattern_decision import PatternDecision, Verdict
 from orchestrator_mcp.records.streams import BY_MODEL
+from orchestrator_mcp.records.ways import way
 from orchestrator_mcp.storage import groups, queries
 from orchestrator_mcp.storage.evidence import first_line, read_line
 from orchestrator_mcp.storage.ids import id_of
@@ -47,7 +48,7 @@ def answer(workspace: Workspace, stream: Stream[Failure], failure: Failure) -> F
             found = queries.entry_in(db, stream.path, failure.id)
             if found is None:
                 raise NotFoundError("it is not in the cache yet. Ask review_patterns.")
-            said = _said(view_of(workspace, db), failure.id, *found)
+            said = _said(view_of(workspace, db), failure.id, *found, source=workspace.settings.source)
     except OrchestratorError as error:
         return FailureLogged(
             id=failure.id,
@@ -73,7 +74,7 @@ def link(workspace: Workspace, failure_id: str, same_as: str, request_id: str | 
         )
     with workspace.index().open() as db:
         view = view_of(workspace, db)
-        said = _said(view, entry.record, entry.key_id, is_retry=False)
+        said = _said(view, entry.record, entry.key_id, is_retry=False, source=workspace.settings.source)
         holds = decision is None or _holds(view, decision)
     warnings = [] if holds else ["It stays where it is: a person decided otherwise, and that counts."]
     return said.model_copy(
@@ -105,7 +106,7 @@ def _place(view: View, key: int) -> None:
     settle(view, ASKED)
 
 
-def _said(view: View, failure_id: str, key: int, is_retry: bool) -> FailureLogged:
+def _said(view: View, failure_id: str, key: int, is_retry: bool, *, source: str) -> FailureLogged:
     for _ in range(TRIES):
         _place(view, key)
         known = _known(view, key, failure_id, is_retry=is_retry)
@@ -120,7 +121,7 @@ def _said(view: View, failure_id: str, key: int, is_retry: bool) -> FailureLogge
         needed=needed,
         candidates=offered,
         as_of=None if as_of is None else moment(as_of),
-        next_step=_next_step(known, needed, failure_id, offered),
+        next_step=_next_step(known, needed, failure_id, offered, source),
     )
 
 
@@ -232,26 +233,31 @@ def _holds(view: View, decision: PatternDecision) -> bool:
     return mine in others if decision.verdict is Verdict.SAME else mine not in others
 
 
-def _next_step(known: KnownPattern, needed: int, failure_id: str, offered: list[Candidate]) -> str:
+def _next_step(known: KnownPattern, needed: int, failure_id: str, offered: list[Candidate], source: str) -> str:
     likened = known.joined_by in LIKENESS
-    seen = f"Seen {_times(known.occurrences)}{', in other words too' if likened else ''}"
-    answer_with = f'call log_failure with failure_id="{failure_id}" and same_as'
+    also = ", in other words too" if likened else ""
+    seen = f"Seen {_times(known.occurrences)}{also}"
     if known.state is PatternState.IGNORED:
         return f"{seen}. A person wants to hear no more of this pattern."
     if known.is_retry:
         return f"The same text within two seconds: counted as a retry. {seen}."
     if offered:
         return (
-            f"{seen}. If it is the same mistake as one of the candidates, {answer_with}=its pattern_id; "
-            'if it is none of them, same_as="new".'
+            f"{seen}. If it is the same mistake as one of the candidates, "
+            f"{way(source, 'link', id=failure_id, to='its pattern_id')}; if it is none of them, the same with {NEW!r}."
         )
-    if needed and likened:
-        return f'{seen}; {needed} more and it is a pattern. If it is another mistake, {answer_with}="new".'
     if needed:
-        return f"{seen}; {needed} more and it is a pattern."
+        other = f" If it is another mistake, {way(source, 'link', id=failure_id, to=NEW)}." if likened else ""
+        return f"{seen}; {_lacking(known, needed)}.{other}"
     if known.one_incident:
         return f"{seen}, all in this session: one incident so far. Fix it before you go on."
-    return f"{seen} in {known.sessions} sessions: a pattern. Ask suggest_rules for a rule."
+    where = f"Seen {_times(known.occurrences)} in {known.sessions} sessions{also}"
+    return f"{where}: a pattern. {way(source, 'rule')}."
+
+
+def _lacking(known: KnownPattern, needed: int) -> str:
+    elsewhere = " in another session" if known.sessions <= 1 and known.occurrences > 1 else ""
+    return f"{needed} more{elsewhere} and it is a pattern"
 
 
 def _times(n: int) -> str:

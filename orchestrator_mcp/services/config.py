@@ -9,16 +9,15 @@ from orchestrator_mcp.analysis.redaction import redact_json
 from orchestrator_mcp.errors import ConfigError
 from orchestrator_mcp.records.config import Config, ConfigLevel, Setting, allowed, for_people_alone
 from orchestrator_mcp.records.settings import (
-    SettingInForce,
     SettingKind,
     SettingKinds,
     SettingsInForce,
     SettingValue,
     SettingWritten,
 )
-from orchestrator_mcp.storage.config import GLOBAL, REPO
+from orchestrator_mcp.storage.config import GLOBAL
 from orchestrator_mcp.storage.config_edit import write_setting
-from orchestrator_mcp.storage.config_values import PREFIX, Given, checked, from_text
+from orchestrator_mcp.storage.config_values import PREFIX, Given, checked, from_text, nearest
 from orchestrator_mcp.storage.workspace import Workspace
 
 MASKED = "[masked]"
@@ -34,15 +33,20 @@ def set_setting(workspace: Workspace, key: str, text: str, *, everywhere: bool =
         everywhere: set it for every project of this person.
 
     Raises:
-        ConfigError: if there is no such key, the value is none of its values, or only a person's own file may have it.
+        ConfigError: if there is no such key, the value is none of its values, only a person's own file may have it, or
+            there is nothing to remove.
     """
-    level, file = (ConfigLevel.GLOBAL, GLOBAL) if everywhere else (ConfigLevel.REPO, REPO)
-    given = from_text(key, text) if text else getattr(Config(), key, None)  # removing asks for the key alone
-    usable = _plain(checked(Given(key, given, level, file)))
-    value = usable if text else None
+    repo = workspace.paths.shown(workspace.paths.config_file())
+    level, file = (ConfigLevel.GLOBAL, GLOBAL) if everywhere else (ConfigLevel.REPO, repo)
+    # What may not be set can be removed all the same.
+    value = _plain(checked(Given(key, from_text(key, text), level, file))) if text else None
     path = _writable(workspace, key, everywhere=everywhere)
-    write_setting(path, workspace.locks.of(path.parent), key, value)
-    return SettingWritten(key=key, value=_masked(key, value), file=file, warnings=_stronger(workspace, key, level))
+    was_set = write_setting(path, workspace.locks.of(path.parent), key, value)
+    if not was_set:
+        _refuse_unknown(key)
+    warnings = [] if text or was_set else [f"It was not set in {file}."]
+    warnings += _stronger(workspace, key, level)
+    return SettingWritten(key=key, value=_masked(key, value), file=file, warnings=warnings)
 
 
 def get_setting(workspace: Workspace, key: str) -> SettingValue:
@@ -51,7 +55,7 @@ def get_setting(workspace: Workspace, key: str) -> SettingValue:
     Raises:
         ConfigError: if there is no such key.
     """
-    checked(Given(key, getattr(Config(), key, None), ConfigLevel.FLAG, "the command line"))
+    _refuse_unknown(key)
     mine = [one for one in workspace.effective().settings if one.key.partition(".")[0] == key]
     source = ", ".join(dict.fromkeys(one.source for one in mine)) or "default"
     value = _plain(getattr(workspace.config, key))
@@ -88,6 +92,11 @@ def show_settings(workspace: Workspace, *, effective: bool = False, everywhere: 
     return SettingsInForce(effective=effective, settings=settings, warnings=[*found.problems, *found.notices])
 
 
+def _refuse_unknown(key: str) -> None:
+    if key not in Config.model_fields:
+        raise ConfigError(f"There is no setting {key[:40]!r}. {nearest(key)}")
+
+
 def _writable(workspace: Workspace, key: str, *, everywhere: bool) -> Path:
     """The file that a setting goes into, where it may be written."""
     if not everywhere:
@@ -109,8 +118,8 @@ def _stronger(workspace: Workspace, key: str, level: ConfigLevel) -> list[str]:
     return [f"What is in force is set elsewhere: {source}." for source in sorted(over)]
 
 
-def _in_force(one: Setting) -> SettingInForce:
-    return SettingInForce(**(one.model_dump() | {"value": _masked(one.key, _plain(one.value))}))
+def _in_force(one: Setting) -> Setting:
+    return one.model_copy(update={"value": _masked(one.key, _plain(one.value))})
 
 
 def _plain(value: Any) -> Any:

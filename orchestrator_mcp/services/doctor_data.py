@@ -4,8 +4,10 @@ import re
 import time
 from collections.abc import Iterator
 
-from orchestrator_mcp.analysis.doctor import counted, from_problem, note, ok, some, warning
+from orchestrator_mcp.analysis.doctor import from_problem, note, ok, some, warning
 from orchestrator_mcp.records.doctor import Finding
+from orchestrator_mcp.records.wording import counted
+from orchestrator_mcp.storage.files import is_staged
 from orchestrator_mcp.storage.inspection import Entry, Kind
 from orchestrator_mcp.storage.line_health import examine_quarantine
 from orchestrator_mcp.storage.parts import ROTATED
@@ -18,7 +20,6 @@ from .examination import Examination
 STALE = 3600.0
 """Seconds after which a temporary file is nobody's any more, unless a process has it open."""
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
-_STAGED = re.compile(r"\..+\.[0-9a-f]{16}\.tmp")
 
 
 def lines(seen: Examination) -> Iterator[Finding]:
@@ -81,7 +82,7 @@ def _is_temporary(one: Entry) -> bool:
     folder, _, name = one.name.rpartition("/")
     if folder == "tmp":
         return not name.startswith("migration-") and is_safe_name(name)  # the check of migrations tells of those
-    return one.kind is Kind.FILE and bool(_STAGED.fullmatch(name)) and not folder.startswith("tmp/")
+    return one.kind is Kind.FILE and is_staged(name) and not folder.startswith("tmp/")
 
 
 def _typed(one: Entry) -> str:

@@ -32,8 +32,7 @@ def disk(seen: Examination) -> Iterator[Finding]:
     """Whether there is room to record anything."""
     free, inodes = machine.room(seen.folder)
     used = sum(one.info.st_size for one in seen.store.ours if one.kind is Kind.FILE) if seen.meta else 0
-    found = list(room(free, inodes, used, seen.workspace.config.max_store_mb * MEGABYTE))
-    yield from found[:-1] or found
+    yield from room(free, inodes, used, seen.workspace.config.max_store_mb * MEGABYTE)
 
 
 def file_system(seen: Examination) -> Iterator[Finding]:

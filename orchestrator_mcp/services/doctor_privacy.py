@@ -1,13 +1,14 @@
 """Checks: who else can read or change the store, and are its secrets secret?"""
 
-import os
 import stat
 from collections.abc import Callable, Iterator
 
-from orchestrator_mcp.analysis.doctor import counted, error, from_problem, note, ok, some, warning
+from orchestrator_mcp.analysis.doctor import error, from_problem, note, ok, some, warning
 from orchestrator_mcp.records.doctor import Finding
 from orchestrator_mcp.records.settings import NEEDED, SecretOrigin
+from orchestrator_mcp.records.wording import counted
 from orchestrator_mcp.storage.inspection import Entry, Kind, look_at
+from orchestrator_mcp.storage.machine import is_writable
 from orchestrator_mcp.storage.paths import DIRECTORY
 from orchestrator_mcp.storage.store import KEY_BYTES, KEY_FILE
 
@@ -36,7 +37,7 @@ def loose(seen: Examination) -> list[Entry]:
     folder = look_at(seen.folder, "")
     is_shared = bool(seen.store.neighbours)
     mine = [] if is_shared or not (folder.is_open or folder.is_locked_out) else [folder]
-    return [one for one in (*mine, *entries) if not one.is_foreign]
+    return [one for one in (*mine, *entries) if not (one.is_foreign or one.is_too_deep)]
 
 
 def _open(seen: Examination) -> Iterator[Finding]:
@@ -57,7 +58,7 @@ def _open(seen: Examination) -> Iterator[Finding]:
 
 
 def _unusable(seen: Examination) -> Iterator[Finding]:
-    if not os.access(seen.folder, os.W_OK):
+    if not is_writable(seen.folder):
         yield error("The store cannot be written to.", "Check its owner, its mode, and whether the disk is read-only.")
     for unread in seen.store.unread:
         yield error(f"A folder of the store cannot be listed: {unread}.", "Check its owner and its mode.")

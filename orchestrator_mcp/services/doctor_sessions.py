@@ -1,16 +1,16 @@
 """Checks: do the sessions hang together, and is what they hold of this time?"""
 
-import os
 import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from orchestrator_mcp.analysis.doctor import counted, note, ok, some, warning
+from orchestrator_mcp.analysis.doctor import note, ok, some, warning
 from orchestrator_mcp.errors import OrchestratorError
 from orchestrator_mcp.records.doctor import Finding
-from orchestrator_mcp.storage.files import read_small
+from orchestrator_mcp.records.wording import counted
+from orchestrator_mcp.storage.files import LARGEST_DOCUMENT, read_small
 from orchestrator_mcp.storage.inspection import Entry, Kind
 from orchestrator_mcp.storage.lines import parse_object
 from orchestrator_mcp.storage.paths import DIRECTORY
@@ -22,7 +22,6 @@ from .examination import Examination
 AHEAD = timedelta(minutes=2)
 """How far clocks that are set by the same network may differ."""
 
-_LARGEST_STATE = 64 << 20
 _STATE = re.compile(r"sessions/[^/]+/state\.json")
 
 
@@ -33,12 +32,13 @@ def sessions(seen: Examination) -> Iterator[Finding]:
     broken, ids = [], workspace.sessions.list_sessions()
     for one in ids:
         try:
-            worktree = workspace.sessions.read(one).worktree
+            session = workspace.sessions.read(one)
         except OrchestratorError:
             broken.append(one)
             continue
-        if worktree and not os.path.isdir(worktree):  # noqa: PTH112  is_dir raises where we may not look
-            gone[worktree] = gone.get(worktree, 0) + 1
+        if workspace.sessions.worktree_is_gone(session):
+            name = Path(str(session.worktree)).name
+            gone[name] = gone.get(name, 0) + 1
     if broken:
         yield warning(
             f"The meta.json of {counted(len(broken), 'session')} cannot be read: {some(broken)}.",
@@ -46,7 +46,7 @@ def sessions(seen: Examination) -> Iterator[Finding]:
             f"{DIRECTORY}/sessions/{broken[0]}",
         )
     if gone:
-        names = some([f"{Path(name).name} ({count})" for name, count in sorted(gone.items())])
+        names = some([f"{name} ({count})" for name, count in sorted(gone.items())])
         yield note(f"{counted(sum(gone.values()), 'session')} opened in worktrees that are gone: {names}.")
     others = [*_strange(seen), *_unreadable_states(seen), *_no_current(seen)]
     yield from others
@@ -83,7 +83,7 @@ def _unreadable_states(seen: Examination) -> Iterator[Finding]:
 
 def _is_object(one: Entry) -> bool:
     try:
-        return parse_object(read_small(one.path, _LARGEST_STATE) or b"") is not None
+        return parse_object(read_small(one.path, LARGEST_DOCUMENT) or b"") is not None
     except OrchestratorError:
         return False
 

@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterator
 
 from orchestrator_mcp import __version__
-from orchestrator_mcp.analysis.doctor import counted, error, from_problem, note, ok, some, warning
+from orchestrator_mcp.analysis.doctor import error, from_problem, note, ok, some, warning
 from orchestrator_mcp.errors import ForeignStoreError, OrchestratorError
 from orchestrator_mcp.records.base import ID_PATTERN
 from orchestrator_mcp.records.doctor import Finding
 from orchestrator_mcp.records.session import FORMAT, StoreMeta
+from orchestrator_mcp.records.wording import counted
 from orchestrator_mcp.storage.foreign_locks import LOCK_FOLDER, MIGRATION_LOCK
 from orchestrator_mcp.storage.paths import DIRECTORY, META
 from orchestrator_mcp.storage.store import IGNORE_FILE, git_remote
 from orchestrator_mcp.storage.travel import travels
+from orchestrator_mcp.storage.trees import DEEPEST
 from orchestrator_mcp.storage.upgrades import needs_upgrade
 
 from .examination import Examination
@@ -65,7 +67,14 @@ def neighbours(seen: Examination) -> Iterator[Finding]:
         yield note(
             f"{entry.name} is a {entry.kind} that is not ours. It is left alone.", path=f"{DIRECTORY}/{entry.name}"
         )
-    if not others:
+    deep = {"/".join(one.name.split("/")[:3]) for one in seen.store.ours if one.is_too_deep}
+    for name in sorted(deep):
+        yield warning(
+            f"{name} goes more than {DEEPEST} folders deep, which nothing of ours does.",
+            "Look where it came from, perhaps with a clone, and remove it.",
+            f"{DIRECTORY}/{name}",
+        )
+    if not (others or deep):
         yield ok("nothing of another tool's")
 
 

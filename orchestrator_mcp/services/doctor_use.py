@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from orchestrator_mcp.analysis.doctor import counted, from_problem, note, ok, some, warning
+from orchestrator_mcp.analysis.doctor import from_problem, note, ok, some, warning
 from orchestrator_mcp.analysis.migration_conflicts import conflict
-from orchestrator_mcp.analysis.redaction import redact_json
 from orchestrator_mcp.records.config import Engine
 from orchestrator_mcp.records.doctor import Finding, FindingLevel
 from orchestrator_mcp.records.migration import Survey
 from orchestrator_mcp.records.streams import STREAMS
+from orchestrator_mcp.records.wording import counted
 from orchestrator_mcp.storage.index import DATABASE
 from orchestrator_mcp.storage.migration import unfinished
 from orchestrator_mcp.storage.model import EXTRA
@@ -24,7 +24,6 @@ from .migration_conflicts import find_conflicts
 QUIET_SESSIONS = 5
 """So many sessions in a row without an entry look as if nothing were recorded any more."""
 
-_NO_KEY = b"the store's own key is for what is stored"
 _END_IT = "End the old tool if it still writes here. `orchestrator migrate --dry-run` shows what becomes of both."
 
 
@@ -106,7 +105,7 @@ def comparing(seen: Examination) -> Iterator[Finding]:
 def config(seen: Examination) -> Iterator[Finding]:
     """Whether every setting can be used."""
     settings = seen.workspace.effective()
-    default = "Until then what only people may set stands at its default."
+    default = "Meanwhile what only people may set stands at its default."
     yield from (from_problem(f"{problem} {default}", FindingLevel.WARNING) for problem in settings.problems)
     yield from (from_problem(notice, FindingLevel.NOTE) for notice in settings.notices)
     if not (settings.problems or settings.notices):
@@ -115,8 +114,7 @@ def config(seen: Examination) -> Iterator[Finding]:
 
 def _conflicts(seen: Examination, found: Survey) -> Iterator[Finding]:
     for one in find_conflicts(seen.workspace, found.entries) if seen.meta else ():
-        said = redact_json({"said": conflict(one.old, one.where, one.ours, None)}, _NO_KEY)["said"]
-        yield warning(said, _END_IT, one.path)
+        yield warning(conflict(one.old.says, one.old.name, one.ours, one.where, old_wins=False), _END_IT, one.old.name)
 
 
 def _grown(found: Survey) -> Iterator[Finding]:

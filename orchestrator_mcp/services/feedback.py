@@ -17,7 +17,7 @@ from orchestrator_mcp.storage.project import WorkflowFiles, find_workflow_files,
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .feedback_answers import MAX_ANSWER, Answers
-from .feedback_entries import save_process_feedback, save_tool_feedback
+from .feedback_entries import Notes, save_process_feedback, save_tool_feedback, told
 from .feedback_item import complete_item
 from .workflow_definitions import defined_items
 
@@ -59,19 +59,21 @@ def record_feedback(
         improvements=improvements,
     )
     check_workflow_id(workflow_id)
-    session_id = workspace.session_id()
     files = find_workflow_files(workspace, workflow_id)
     if not files and not answers.fill(kind):
         return _skipped(workspace, _NOTHING)
+    asked, mode = mode, mode if answers.said() else FeedbackMode.AUTO  # a question that nobody answered adds nothing
+    session_id = workspace.session_id()
     facts = analyze_workflow_logs(files, workflow_id)
-    warnings = [*_warnings(files, session_id, workflow_id), *answers.warnings(mode, kind)]
+    notes: Notes = {}
     process = tool = None
     if kind != FeedbackKind.TOOL:
         entry = extract_process_feedback(workspace, facts, answers, mode, request_id)
-        process = save_process_feedback(workspace, entry, ("mode", *answers.for_process()), warnings)
+        process = save_process_feedback(workspace, entry, ("mode", *answers.for_process()), notes)
     if kind != FeedbackKind.PROCESS:
         seen = extract_tool_feedback(workspace, facts, answers, mode, request_id)
-        tool = save_tool_feedback(workspace, seen, ("mode", *answers.for_tool()), warnings)
+        tool = save_tool_feedback(workspace, seen, ("mode", *answers.for_tool()), notes)
+    warnings = [*_warnings(files, session_id, workflow_id), *answers.warnings(asked, kind), *told(notes)]
     recorded = process or tool
     return FeedbackRecorded(
         recorded=bool(recorded),
@@ -91,7 +93,6 @@ def open_questions(
     mode: FeedbackMode = FeedbackMode.AUTO,
     kind: FeedbackKind = FeedbackKind.BOTH,
     workflow_id: str | None = None,
-    request_id: str | None = None,  # noqa: ARG001  takes what `record_feedback` takes
     **answers: Any,
 ) -> list[Question]:
     """The questions that a person should be asked before feedback is recorded: those that the caller left out.
@@ -204,7 +205,7 @@ def _inferred(facts: WorkflowFacts, answers: Answers, mode: FeedbackMode) -> dic
         "phases": facts.phases or None,
         "active_seconds": facts.active_seconds,
         "active_phases": facts.active_phases or None,
-        "phase0_guidance_used": facts.phase0_guidance_used,
+        "phase0_guidance_used": None if answers.phase0_helpful else facts.phase0_guidance_used,
         "reviews_worked": None if answers.reviews_worked else facts.reviews_worked,
         "parallel_agents_used": None if answers.multi_agents else facts.parallel_agents_used,
         "items_skipped": list(facts.items_skipped) or None,

@@ -12,8 +12,8 @@ from orchestrator_mcp.storage.workspace import Workspace
 
 from .secrets import find
 
-OPT_OUTS = ("DO_NOT_TRACK", "ORCHESTRATOR_SKIP_FEEDBACK")
-"""Variables of the environment; any of them stops every target, files too."""
+OPT_OUT = "DO_NOT_TRACK"
+"""The variable of the environment that stops every target, files too, as the one that turns feedback off does."""
 
 TOKEN = NEEDED["feedback_gist"]
 
@@ -22,7 +22,8 @@ Condition = Callable[[Workspace, Config], str | None]
 
 def opted_out(workspace: Workspace) -> str | None:
     """Why nothing leaves, as a sentence, if the environment says so."""
-    name = next((name for name in OPT_OUTS if is_true(workspace.settings.environ.get(name, ""))), None)
+    settings = workspace.settings
+    name = OPT_OUT if is_true(settings.environ.get(OPT_OUT, "")) else settings.skip_feedback
     return f"{name} is set, so nothing leaves this machine. Unset it to share feedback." if name else None
 
 

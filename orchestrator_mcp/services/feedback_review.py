@@ -77,7 +77,7 @@ def review_feedback(
         stale=list(islice(_stale(runs), THEMES)),
         skips=skips_of(history.now),
         repositories=1 + len(workspace.beside),
-        warnings=[*workspace.unread, *view.notes, *_left_out(history)],
+        warnings=[*workspace.unread, *view.warnings, *_left_out(history)],
         legacy_detected=workspace.legacy.detected(),
     )
 

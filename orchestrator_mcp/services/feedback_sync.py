@@ -1,7 +1,6 @@
 """Sharing tool feedback: what is new, checked byte for byte, sent to where a person said, and noted."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from orchestrator_mcp.analysis.anonymize import month_hash
@@ -140,21 +139,32 @@ def _kind_of(workspace: Workspace, to: str | None) -> TargetKind:
 def _plan(workspace: Workspace, kind: TargetKind, *, force: bool) -> _Plan:
     read = _entries(workspace)
     chosen = read.mine if force else load_unsynced_tool_feedback(workspace, read.mine, kind)
-    key = sharing_key(feedback_key(workspace))
-    events = ((one.id, shared_event(one, key)) for one in chosen)
-    found = list(batches(events, key, None if kind is TargetKind.FILE else MAX_EVENTS))
+    found = list(_batches(chosen, sharing_key(feedback_key(workspace)), kind)) if chosen else []
     _refuse_what_is_not_anonymous(found)
     return _Plan(kind, found, read)
 
 
+def _batches(chosen: Sequence[ToolFeedback], key: bytes, kind: TargetKind) -> Iterator[Batch]:
+    events = ((one.id, shared_event(one, key)) for one in chosen)
+    return batches(events, key, None if kind is TargetKind.FILE else MAX_EVENTS)
+
+
 def _entries(workspace: Workspace) -> _Entries:
-    """The entries that were recorded here, oldest first; a snapshot may have brought the same one into two sessions."""
+    """The entries that were recorded here, oldest first; a snapshot may have brought the same one into two sessions.
+
+    Without a key, which reading does not make, none can be told to be ours.
+    """
     read = workspace.read(ToolFeedback)
-    keys = feedback_keys(workspace) if workspace.meta else []
+    keys = feedback_keys(workspace)
     every = sorted({one.id: one for one in read.records}.values(), key=lambda one: (one.timestamp, one.id))
-    mine = [one for one in every if one.installation_hash in {None, *(month_hash(one.timestamp, key) for key in keys)}]
+    mine = [one for one in every if keys and one.installation_hash in _hashes(one, keys)]
     bad = [f"Lines of tool feedback that cannot be read, and stay: {read.bad_lines:,}."] if read.bad_lines else []
     return _Entries(mine, len(every) - len(mine), [*salt_warnings(workspace), *read.unread, *bad])
+
+
+def _hashes(entry: ToolFeedback, keys: Sequence[bytes]) -> set[str | None]:
+    """What an entry of ours says of its installation; those of an older tool say nothing."""
+    return {None, *(month_hash(entry.timestamp, key) for key in keys)}
 
 
 def _refuse_what_is_not_anonymous(found: Sequence[Batch]) -> None:
@@ -166,36 +176,36 @@ def _refuse_what_is_not_anonymous(found: Sequence[Batch]) -> None:
     ]
     if problems:
         raise AnonymizationError(
-            f"What would be sent is not anonymous, so nothing was sent. {' '.join(problems[:5])} Please report this."
+            f"What would leave is not anonymous, so nothing was synced. {' '.join(problems[:5])} Please report this."
         )
 
 
 def _sent(workspace: Workspace, plan: _Plan, target: Target) -> FeedbackSynced:
-    sent, place, offline = 0, None, None
+    synced, place, offline = 0, None, None
     for batch in plan.batches:
         try:
-            place = target.send(batch.id, batch.body, len(batch.entry_ids))
+            place = target.send(batch.id, batch.body)
         except UnreachableError as error:
             offline = str(error)
             break
         mark_as_synced(workspace, batch, plan.kind, place)
-        sent += len(batch.entry_ids)
+        synced += len(batch.entry_ids)
     return FeedbackSynced(
         target=plan.kind,
         place=place,
-        sent=sent,
-        left=plan.entries - sent,
+        synced=synced,
+        unsynced=plan.entries - synced,
         elsewhere=plan.read.elsewhere,
         offline=offline,
-        next_step=_next_step(plan.kind, sent),
+        next_step=_next_step(plan.kind, synced),
         warnings=plan.read.warnings,
     )
 
 
-def _next_step(kind: TargetKind, sent: int) -> str | None:
-    if kind is not TargetKind.FILE or not sent:
+def _next_step(kind: TargetKind, synced: int) -> str | None:
+    if kind is not TargetKind.FILE or not synced:
         return None
-    return "Nothing was sent. Read the file, then hand it on if you like."
+    return "It has not left this machine. Read it, then hand it on if you like."
 
 
 def _target(workspace: Workspace, kind: TargetKind, to: str | None) -> Target:
@@ -203,7 +213,7 @@ def _target(workspace: Workspace, kind: TargetKind, to: str | None) -> Target:
     if kind is TargetKind.FILE:
         from orchestrator_mcp.storage.remote.file import FileTarget  # noqa: PLC0415
 
-        return FileTarget(Path(to).absolute() if to else workspace.paths.reports_dir(), own_folder=to is None)
+        return FileTarget(workspace.settings.path(to) if to else workspace.paths.reports_dir(), own_folder=to is None)
     config = workspace.config
     if kind is TargetKind.GIST:
         from orchestrator_mcp.storage.remote.gist import GistTarget  # noqa: PLC0415

@@ -98,7 +98,7 @@ def _identity(value: dict[str, Any]) -> str:
 
 def _left(workspace: Workspace, hunt: Hunt) -> list[str]:
     """Where the text still stands: in names and ids, and in files that are not the store's."""
-    legacy = [file.path for file in workspace.legacy.ours() if file.path.is_file()]
+    legacy = [file.path for file in workspace.legacy.ours()]
     found = find_files(workspace.paths, hunt.quoted, legacy)
     if not found:
         return []

@@ -1,12 +1,12 @@
 """The project's `.gitignore` after a migration: seven lines become one, if a person wants it."""
 
-import os
 from collections.abc import Collection
 
 from orchestrator_mcp.analysis.gitignore import contained, difference
 from orchestrator_mcp.errors import OrchestratorError
 from orchestrator_mcp.records.setup import Mode
-from orchestrator_mcp.storage.documents import edit_inside, read_inside
+from orchestrator_mcp.storage.documents import edit_inside, names_in, read_inside
+from orchestrator_mcp.storage.paths import DIRECTORY
 from orchestrator_mcp.storage.store import mode_here
 from orchestrator_mcp.storage.workspace import Workspace
 
@@ -36,6 +36,6 @@ def contain_gitignore(workspace: Workspace) -> bool:
 
 
 def _contained(workspace: Workspace, old: bytes, moving: Collection[str]) -> bytes:
-    there = [name for name in os.listdir(workspace.paths.work_root) if name not in moving]
+    there = [name for name in names_in(workspace.paths.work_root) if name not in moving]
     private = workspace.meta is None or mode_here(workspace.paths.orchestrator_dir) is Mode.PRIVATE
-    return contained(old, still_there=there, add=private)
+    return contained(old, still_there=there, one=DIRECTORY, add=private)

@@ -89,7 +89,7 @@ def regroup(view: View, kind: PatternKind, keys: Sequence[Key] | None = None) ->
     try:
         _regroup(view, kind, found, view.model)
     except NotReadYetError as error:
-        view.notes = [str(error)]
+        view.words_alone = str(error)
         _regroup(view, kind, found, None)
     settle(view, kind, thorough=True)
 

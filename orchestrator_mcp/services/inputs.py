@@ -2,6 +2,7 @@
 
 from orchestrator_mcp.errors import InvalidInputError
 from orchestrator_mcp.records import fields
+from orchestrator_mcp.records.ways import way
 from orchestrator_mcp.storage.workspace import Workspace
 
 
@@ -20,9 +21,9 @@ def check_category(workspace: Workspace, name: str) -> str:
     found = next((one for one in own if one.lower() == wanted), None)
     if found is None:
         workspace.effective().sound()
-        raise InvalidInputError(
-            f"There is no category {name[:60]!r}. Use one of: {', '.join(fields.CATEGORIES + own)}."
-        )
+        known = ", ".join(fields.CATEGORIES + own)
+        add = way(workspace.settings.source, "category")
+        raise InvalidInputError(f"There is no category {name[:60]!r}. Use one of: {known}{add}.")
     return found
 
 

@@ -93,11 +93,11 @@ def is_installed() -> bool:
     return is_used(Engine.AUTO)
 
 
-def what_is_missing(wanted: Engine) -> list[str]:
+def what_is_missing(wanted: Engine) -> str | None:
     """Why words alone decide although a person wants meaning, if that is so."""
     if wanted is not Engine.MEANING or is_installed():
-        return []
-    return [f"engine is set to meaning, and the semantic extra is missing: pip install {EXTRA}. Words alone decide."]
+        return None
+    return f"engine is set to meaning, and the semantic extra is missing: pip install {EXTRA}. Words alone decide."
 
 
 def model_at_once() -> Model | None:

@@ -1,7 +1,8 @@
 """The files of a migrated session that are written anew: its description and its records."""
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,20 +18,18 @@ from orchestrator_mcp.records.feedback import ProcessFeedback
 from orchestrator_mcp.records.legacy import REWRITTEN
 from orchestrator_mcp.records.session import Session
 from orchestrator_mcp.records.telemetry import Invocation, SuccessMetric
-from orchestrator_mcp.storage.files import read_small
+from orchestrator_mcp.storage.files import open_plain, refusals
 from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.lines import encode_line, parse_object
 from orchestrator_mcp.storage.workspace import Workspace
 
-_LARGEST = 64 << 20
-
 
 @dataclass(frozen=True)
 class Arriving:
-    """A session that is made: of which group of what was found, and what its description says of that."""
+    """A session that is made: of what, of all that was found, and what its description says of that."""
 
     session_id: str
-    group: str
+    source: str
     label: str
     migrated_from: str
 
@@ -48,7 +47,7 @@ def session_files(
     for part in parts:
         if part.to is not None and part.kind in REWRITTEN and part.original.sha256:
             written = datetime.fromtimestamp(part.original.mtime_ns / 1e9, UTC)
-            convert(part.kind, part.to, _content(part), context, into, written=written, skip=part.skip)
+            convert(part.kind, part.to, _lines(part), context, into, written=written, skip=part.skip)
     files = {name: b"".join(_line(workspace, one) for one in records) for name, records in into.records.items()}
     files |= {f"{name}.quarantine": b"".join(lines) for name, lines in into.quarantined.items()}
     return files | {OWN: _description(workspace, arriving, parts)}, list(_warnings(into))
@@ -66,13 +65,16 @@ def _known(workspace: Workspace, parts: Sequence[Part]) -> frozenset[str]:
     )
 
 
-def _content(part: Part) -> bytes:
-    data = read_small(Path(part.entry.root) / part.original.path, _LARGEST) or b""
-    if hashlib.sha256(data).hexdigest() != part.original.sha256:
+def _lines(part: Part) -> Iterator[bytes]:
+    path, digest = Path(part.entry.root) / part.original.path, hashlib.sha256()
+    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file, refusals("reading", path):
+        for line in file:
+            digest.update(line)
+            yield line
+    if digest.hexdigest() != part.original.sha256:
         raise MigrationError(
             f"{part.original.path} is being written. Nothing was moved. End what writes it; try again."
         )
-    return data
 
 
 def _warnings(converted: Converted) -> list[str]:
@@ -109,11 +111,11 @@ def _description(workspace: Workspace, arriving: Arriving, parts: Sequence[Part]
 
 def _said_before(arriving: Arriving, parts: Sequence[Part]) -> dict[str, Any]:
     """What the description of an older session said."""
-    own = next((part for part in parts if part.original.path == f"{arriving.group}/{OWN}"), None)
-    if arriving.group == MAIN or own is None:
+    own = next((part for part in parts if part.original.path == f"{arriving.source}/{OWN}"), None)
+    if arriving.source == MAIN or own is None:
         return {}
     names = ("session_id", "created_at", "worktree_path", "original_branch", "worktree_branch")
-    said = parse_object(_content(own)) or {}
+    said = parse_object(b"".join(_lines(own))) or {}
     return {f"legacy_{name}": said[name] for name in names if isinstance(said.get(name), str)}
 
 

@@ -11,28 +11,28 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_mcp import __version__
-from orchestrator_mcp.analysis.migration import groups, plan, refusal, total
+from orchestrator_mcp.analysis.migration import Part, plan, refusal, sessions_to_make, total
 from orchestrator_mcp.errors import MigrationError, OrchestratorError
 from orchestrator_mcp.records.legacy import REWRITTEN, LegacyKind
 from orchestrator_mcp.records.migration import Action, Manifest, MigrationResult, Placement
 from orchestrator_mcp.storage import migration as disk
-from orchestrator_mcp.storage.files import read_small, refusals
+from orchestrator_mcp.storage.files import LARGEST_DOCUMENT, read_small, refusals
 from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.lines import parse_object, read_lines
+from orchestrator_mcp.storage.machine import is_one_disk
 from orchestrator_mcp.storage.manifests import stage_of
-from orchestrator_mcp.storage.survey import around, free_bytes
+from orchestrator_mcp.storage.survey import around
+from orchestrator_mcp.storage.trees import free_bytes
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .migrated_session import Arriving, session_files
-from .migration_jobs import Found, Job, folder_of
-from .migration_store import store_files
+from .migration_jobs import Job, Surveyed
 
-_LARGEST = 64 << 20
 _LINES_LOOKED_AT = 2_000
 _IMPORTED = "import"
 
 
-def done(job: Job) -> MigrationResult:
+def run_job(job: Job) -> MigrationResult:
     """All of it, under the store lock.
 
     Raises:
@@ -40,24 +40,23 @@ def done(job: Job) -> MigrationResult:
     """
     workspace = job.workspace
     finished, warnings = disk.recover_locked(workspace.paths, workspace.locks)
-    found = Found(job, job.survey())
+    found = Surveyed(job, job.survey())
     free = free_bytes(workspace.paths.orchestrator_dir)
     if not found.survey.entries and not found.survey.refusals:
         return _only_finished(job, finished, plan(found.survey, [], free, stays=job.stays), warnings)
     problem = refusal(found.survey, free, _copies(workspace))
     if problem is not None:
         raise MigrationError(problem)
-    conflicts = found.sentences()
-    arriving = [_arriving(job, group) for group in groups(found.survey.entries)]
-    manifest, more = _arrived(found, arriving)
-    folders = {one.group: folder_of(one.session_id) for one in arriving}
-    warnings += more + _moved(workspace, manifest)
+    conflicts = found.sentences("`orchestrator migrate --rollback`, then `orchestrator migrate --force-from-old`,")
+    arriving = [_arriving(job, source) for source in sessions_to_make(found.survey.entries)]
+    manifest, more = _commit(found, arriving)
+    warnings += more + _move_originals(workspace, manifest)
     return result_of(
         workspace,
         Action.IMPORTED if job.imported else Action.MIGRATED,
         session_id=manifest.session_id,
         sessions=[one.session_id for one in arriving],
-        files=found.files(folders, manifest.session_id),
+        files=found.files({one.source: one.session_id for one in arriving}),
         conflicts=conflicts,
         left_alone=found.survey.left_alone,
         bytes=total(found.survey),
@@ -89,12 +88,12 @@ def _only_finished(
     return result_of(job.workspace, Action.MIGRATED, session_id=last, warnings=[said, *warnings], next_step=said)
 
 
-def _arriving(job: Job, group: str) -> Arriving:
-    label = f"{'imported' if job.imported else 'migrated'} {group or 'legacy files'}"
-    return Arriving(new_id(), group, label, _IMPORTED if job.imported else str(job.workspace.paths.work_root))
+def _arriving(job: Job, source: str) -> Arriving:
+    label = f"{'imported' if job.imported else 'migrated'} {source or 'legacy files'}"
+    return Arriving(new_id(), source, label, _IMPORTED if job.imported else str(job.workspace.paths.work_root))
 
 
-def _arrived(found: Found, arriving: Sequence[Arriving]) -> tuple[Manifest, list[str]]:
+def _commit(found: Surveyed, arriving: Sequence[Arriving]) -> tuple[Manifest, list[str]]:
     """Build, look at the originals a second time, and commit. Nothing that anybody reads is changed before."""
     job, paths = found.job, found.job.workspace.paths
     try:
@@ -112,22 +111,27 @@ def _arrived(found: Found, arriving: Sequence[Arriving]) -> tuple[Manifest, list
     return manifest, warnings
 
 
-def _built(found: Found, arriving: Sequence[Arriving]) -> tuple[Manifest, list[str]]:
+def _built(found: Surveyed, arriving: Sequence[Arriving]) -> tuple[Manifest, list[str]]:
     """Everything that will appear, built aside, and the manifest of it."""
-    job, workspace = found.job, found.job.workspace
+    workspace = found.job.workspace
     first, hashes, warnings = arriving[0].session_id, [], []
     for one in arriving:
-        mine = found.parts_of(one.group)
+        mine = found.parts_of(one.source)
         written, said = session_files(workspace, one, mine)
         copied = [part for part in mine if part.to is not None and part.kind not in REWRITTEN]
-        copies = [disk.Copy(Path(part.entry.root), part.original, str(part.to), part.skip) for part in copied]
+        copies = [_copy_of(part, str(part.to)) for part in copied]
         hashes.append(disk.build(_place(workspace, first, one.session_id), copies, written))
         warnings += said
-    files, said = store_files(workspace, found.survey.entries, found.conflicts, job.choices.prefer)
+    disk.keep(workspace.paths, first, [_copy_of(part, part.original.path) for part in found.unplaced()])
+    files, said = found.store_files()
     placements = [disk.prepare(workspace.paths, first, to, data) for to, data in files.items()]
     others = zip(arriving[1:], hashes[1:], strict=True)
     placements += [Placement(to=f"sessions/{one.session_id}", files=each) for one, each in others]
     return _manifest(found, arriving, hashes[0], placements), warnings + said
+
+
+def _copy_of(part: Part, to: str) -> disk.Copy:
+    return disk.Copy(Path(part.entry.root), part.original, to, part.skip if part.to else 0)
 
 
 def _place(workspace: Workspace, first: str, session_id: str) -> Path:
@@ -137,12 +141,12 @@ def _place(workspace: Workspace, first: str, session_id: str) -> Path:
 
 
 def _manifest(
-    found: Found, arriving: Sequence[Arriving], hashes: dict[str, str], placements: list[Placement]
+    found: Surveyed, arriving: Sequence[Arriving], hashes: dict[str, str], placements: list[Placement]
 ) -> Manifest:
     job, paths = found.job, found.job.workspace.paths
     was = job.workspace.sessions.current_of_origin()
-    moved = [entry for entry in found.survey.entries if not (job.stays or entry.stays)]
-    kept = [entry for entry in found.survey.entries if job.stays or entry.stays]
+    moved = [entry for entry in found.survey.entries if not entry.stays]
+    kept = [entry for entry in found.survey.entries if entry.stays]
     return Manifest(
         session_id=arriving[0].session_id,
         created_at=job.workspace.now(),
@@ -160,11 +164,11 @@ def _manifest(
 
 def _current(arriving: Sequence[Arriving], was: str | None) -> str:
     """The session that becomes current: of what the older tool's `current` named, else the first."""
-    mine = (one.session_id for one in arriving if was and one.group.endswith(f"/{was.strip()}"))
+    mine = (one.session_id for one in arriving if was and one.source.endswith(f"/{was.strip()}"))
     return next(mine, arriving[0].session_id)
 
 
-def _moved(workspace: Workspace, manifest: Manifest) -> list[str]:
+def _move_originals(workspace: Workspace, manifest: Manifest) -> list[str]:
     try:
         with refusals("moving originals to", workspace.paths.backup_dir()):
             return disk.complete(workspace.paths, manifest)
@@ -175,7 +179,7 @@ def _moved(workspace: Workspace, manifest: Manifest) -> list[str]:
         ) from error
 
 
-def _secrets(workspace: Workspace, found: Found, arriving: Sequence[Arriving]) -> list[str]:
+def _secrets(workspace: Workspace, found: Surveyed, arriving: Sequence[Arriving]) -> list[str]:
     """Copies keep every byte, so a secret in them is only pointed out."""
     count = sum(1 for one in arriving for value in _copied(workspace, found, one) if workspace.redact(value) != value)
     if not count:
@@ -183,9 +187,9 @@ def _secrets(workspace: Workspace, found: Found, arriving: Sequence[Arriving]) -
     return [f"State and log were copied byte for byte; {count} places in them look like secrets. Look at them."]
 
 
-def _copied(workspace: Workspace, found: Found, one: Arriving) -> Iterator[dict[str, Any]]:
-    paths, kinds = workspace.paths.for_session(one.session_id), {part.kind for part in found.parts_of(one.group)}
-    if LegacyKind.STATE in kinds and (state := parse_object(read_small(paths.state_file(), _LARGEST) or b"")):
+def _copied(workspace: Workspace, found: Surveyed, one: Arriving) -> Iterator[dict[str, Any]]:
+    paths, kinds = workspace.paths.for_session(one.session_id), {part.kind for part in found.parts_of(one.source)}
+    if LegacyKind.STATE in kinds and (state := parse_object(read_small(paths.state_file(), LARGEST_DOCUMENT) or b"")):
         yield state
     for line in itertools.islice(read_lines(paths.log_file()), _LINES_LOOKED_AT):
         if (value := parse_object(line.data)) is not None:
@@ -195,4 +199,4 @@ def _copied(workspace: Workspace, found: Found, one: Arriving) -> Iterator[dict[
 def _copies(workspace: Workspace) -> int:
     """Originals on another file system are copied once more, into the backup."""
     paths = workspace.paths
-    return 1 if paths.work_root.stat().st_dev == paths.orchestrator_dir.stat().st_dev else 2
+    return 1 if is_one_disk(paths.work_root, paths.orchestrator_dir) else 2

@@ -7,21 +7,27 @@ from typing import Annotated
 
 from pydantic import Field
 
+from orchestrator_mcp.analysis.migration import is_wanted
 from orchestrator_mcp.errors import MigrationError, NotFoundError, OrchestratorError
 from orchestrator_mcp.records.legacy import IMPORTED_FILES
 from orchestrator_mcp.records.migration import Action, Choices, Manifest, MigrationResult, PlannedFile
 from orchestrator_mcp.storage import migration as disk
 from orchestrator_mcp.storage import rollback as disk_rollback
+from orchestrator_mcp.storage.backup import ORIGINALS
 from orchestrator_mcp.storage.files import refusals
-from orchestrator_mcp.storage.legacy import LegacyFiles
-from orchestrator_mcp.storage.manifests import completed
+from orchestrator_mcp.storage.legacy import FoundFile, legacy_at
+from orchestrator_mcp.storage.manifests import backup_of, completed
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .gitignore import gitignore_diff
-from .migrating import done, result_of
+from .migrating import result_of, run_job
 from .migration_jobs import Job, of_work_tree, planned
 
 DryRun = Annotated[bool, Field(description="Only say what would move; false does it")]
+
+_MOVED = "The legacy files are where they were. `orchestrator migrate` moves them again."
+_SEEN = 3
+_COPIED = "The copies are gone. What they were copied from was not touched."
 
 
 def migrate_state(workspace: Workspace, *, dry_run: DryRun = True) -> MigrationResult:
@@ -44,7 +50,7 @@ def migrate(workspace: Workspace, choices: Choices, *, dry_run: bool) -> Migrati
         ReadOnlyError: under --read-only, unless it is a dry run.
     """
     result = _run(of_work_tree(workspace, choices), dry_run=dry_run)
-    moving = {file.from_.partition("/")[0] for file in result.files} if dry_run and not choices.keep else ()
+    moving = {file.from_.partition("/")[0] for file in result.files} if dry_run and not choices.stays else ()
     offered = result.files or workspace.meta is not None  # also after an agent migrated
     return result.model_copy(update={"gitignore": gitignore_diff(workspace, moving) if offered else ""})
 
@@ -56,15 +62,23 @@ def import_legacy(workspace: Workspace, path: Path, *, dry_run: bool = False) ->
     migrated before is known by its content and not taken twice.
 
     Raises:
-        NotFoundError: if there is nothing at `path`.
+        NotFoundError: if there is nothing at `path`, or nothing that any of these tools left.
         MigrationError: if it is not safe; then nothing was imported.
     """
-    if not path.exists():
-        raise NotFoundError(f"There is nothing at {path}. Name a project, a folder or a file to import from.")
-    folder = path if path.is_dir() else path.parent
-    files = LegacyFiles(folder, workspace.legacy.taken, IMPORTED_FILES)
-    choices = Choices() if path.is_dir() else Choices(include=(path.name,))
+    files = legacy_at(path, workspace.legacy.taken)
+    choices = Choices() if files.root == path else Choices(include=(path.name,))
+    _refuse_unknown(path, [one for one in files.found() if is_wanted(one.name, choices)])
     return _run(Job(workspace, ((files, True),), choices, imported=path), dry_run=dry_run)
+
+
+def _refuse_unknown(path: Path, found: list[FoundFile]) -> None:
+    if any(one.problem is None or one.unsafe for one in found):
+        return
+    seen = "; ".join(f"{one.name}: {one.problem}" for one in found[:_SEEN])
+    known = ", ".join(row.name for row in IMPORTED_FILES if row.is_certain or (row.beneath and not row.is_pattern))
+    raise NotFoundError(
+        f"Nothing at {path} is known here{f' ({seen})' if seen else ''}. An import knows, by name and content: {known}."
+    )
 
 
 def migrate_unasked(workspace: Workspace) -> list[str]:
@@ -75,9 +89,10 @@ def migrate_unasked(workspace: Workspace) -> list[str]:
     try:
         if not workspace.legacy.detected():
             return []
-        return [f"The legacy files were migrated. {migrate_state(workspace, dry_run=False).next_step}"]
+        result = migrate_state(workspace, dry_run=False)
     except OrchestratorError as error:
         return [f"The legacy files were not migrated: {error}"]
+    return [f"The legacy files were migrated. {result.next_step}", *result.conflicts, *result.warnings]
 
 
 def rollback(workspace: Workspace, *, force: bool = False) -> MigrationResult:
@@ -103,8 +118,8 @@ def rollback(workspace: Workspace, *, force: bool = False) -> MigrationResult:
         _refuse_loss(disk_rollback.obstacles(paths, manifest), force=force)
         warnings += disk_rollback.roll_back(paths, locks, manifest)
     return result_of(
-        workspace, Action.ROLLED_BACK, session_id=manifest.session_id, files=_returned(manifest), warnings=warnings,
-        next_step="The legacy files are where they were. `orchestrator migrate` moves them again.",
+        workspace, Action.ROLLED_BACK, session_id=manifest.session_id, sessions=list(manifest.sessions()),
+        files=_returned(workspace, manifest), warnings=warnings, next_step=_MOVED if manifest.originals else _COPIED,
     )  # fmt: skip
 
 
@@ -113,9 +128,9 @@ def _run(job: Job, *, dry_run: bool) -> MigrationResult:
     if dry_run or (not workspace.read_only and _is_idle(job)):
         return planned(job)
     workspace.store(migrating=True)
-    workspace.redact({})  # the key is made under the store lock, which is taken next
+    workspace.key()  # it is made under the store lock, which is taken next
     with _held(workspace, "migrating into"):
-        return done(job)
+        return run_job(job)
 
 
 @contextlib.contextmanager
@@ -140,10 +155,10 @@ def _refuse_loss(obstacles: list[str], *, force: bool) -> None:
         )
 
 
-def _returned(manifest: Manifest) -> list[PlannedFile]:
-    kept = f".orchestrator/migration_backup/{manifest.session_id}/originals"
+def _returned(workspace: Workspace, manifest: Manifest) -> list[PlannedFile]:
+    kept = backup_of(workspace.paths, manifest.session_id) / ORIGINALS
     return [
-        PlannedFile(from_=f"{kept}/{one.path}", to=one.path, bytes=one.size, sha256=one.sha256)
+        PlannedFile(from_=workspace.paths.shown(kept / one.path), to=one.path, bytes=one.size, sha256=one.sha256)
         for one in manifest.originals
         if one.sha256
     ]

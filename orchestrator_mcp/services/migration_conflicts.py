@@ -4,20 +4,27 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator_mcp.analysis.migration import parts
 from orchestrator_mcp.analysis.migration_conflicts import is_other_state
 from orchestrator_mcp.errors import OrchestratorError
 from orchestrator_mcp.records.legacy import LegacyKind
 from orchestrator_mcp.records.migration import LegacyEntry, Prefer
-from orchestrator_mcp.storage.files import read_small
+from orchestrator_mcp.storage.files import LARGEST_DOCUMENT, read_small
 from orchestrator_mcp.storage.lines import parse_object
 from orchestrator_mcp.storage.origin import is_origin_session
+from orchestrator_mcp.storage.workflow_state import state_files
 from orchestrator_mcp.storage.workspace import Workspace
 
-_LARGEST_STATE = 64 << 20
-_SESSIONS = ".orchestrator/sessions/"
+
+class OldState(NamedTuple):
+    """A legacy state: its path and kind as in the survey, its bytes, and what they say."""
+
+    name: str
+    kind: LegacyKind
+    data: bytes
+    says: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,19 +32,17 @@ class Conflict:
     """Two different states of one workflow.
 
     Args:
-        path: that of the one, as in the survey, which goes into no new session.
-        data: the old one's bytes.
-        old: what they say.
+        old: the older one.
         where: what says something else: a session, or a legacy file of a newer layout.
         ours: what it says.
-        place: where a session says it, relative to the store.
+        loser: the path, as in the survey, of the one that goes into no new session.
+        place: where in the store that one goes instead; None: nowhere.
     """
 
-    path: str
-    data: bytes
-    old: dict[str, Any]
+    old: OldState
     where: str
     ours: dict[str, Any]
+    loser: str
     place: str | None = None
 
 
@@ -45,27 +50,30 @@ def find_conflicts(
     workspace: Workspace, entries: Sequence[LegacyEntry], prefer: Prefer | None = None
 ) -> list[Conflict]:
     """Every session, and every legacy file of a newer layout, with a different state of a workflow that is migrated."""
-    olds = [
-        (part.original.path, data, old)
-        for entry in entries
-        for part in parts(entry)
-        if part.kind is LegacyKind.STATE and part.to is not None
-        if (data := _read(Path(entry.root) / part.original.path)) and (old := parse_object(data)) is not None
-    ]
+    olds = list(_old_states(entries))
     if not olds:
         return []
-    ours = list(_our_states(workspace))
+    ours, wins = list(_our_states(workspace)), prefer is Prefer.OLD
     among = [
-        Conflict(newer if prefer is Prefer.OLD else path, data, old, newer, state)
-        for (path, data, old), (newer, _, state) in itertools.combinations(olds, 2)
-        if is_other_state(old, state) and not path.startswith(_SESSIONS)  # neither of two sessions is the older
+        Conflict(old, newer.name, newer.says, loser=newer.name if wins else old.name)
+        for old, newer in itertools.combinations(olds, 2)
+        if is_other_state(old.says, newer.says) and old.kind is not LegacyKind.SESSION  # of two sessions none is older
     ]
+    lost = {one.loser for one in among}
     return among + [
-        Conflict(path, data, old, f"session {session_id}", state, place)
-        for path, data, old in olds
+        Conflict(old, f"session {session_id}", state, old.name, place if wins and old.name not in lost else None)
+        for old in olds
         for session_id, place, state in ours
-        if is_other_state(old, state)
+        if is_other_state(old.says, state)
     ]
+
+
+def _old_states(entries: Sequence[LegacyEntry]) -> Iterator[OldState]:
+    for part in (part for entry in entries for part in parts(entry)):
+        if part.kind is LegacyKind.STATE and part.to is not None:
+            data = _read(Path(part.entry.root) / part.original.path)
+            if (says := parse_object(data)) is not None:
+                yield OldState(part.original.path, part.entry.kind, data, says)
 
 
 def _our_states(workspace: Workspace) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -73,7 +81,7 @@ def _our_states(workspace: Workspace) -> Iterator[tuple[str, str, dict[str, Any]
         folder = workspace.paths.for_session(session_id).session_dir()
         if is_origin_session(folder):
             continue
-        for path in (folder / "state.json", *sorted((folder / "workflows").glob("*.json"))):
+        for path in state_files(folder):
             state = parse_object(_read(path))
             if state is not None:
                 yield session_id, path.relative_to(workspace.paths.orchestrator_dir).as_posix(), state
@@ -81,6 +89,6 @@ def _our_states(workspace: Workspace) -> Iterator[tuple[str, str, dict[str, Any]
 
 def _read(path: Path) -> bytes:
     try:
-        return read_small(path, _LARGEST_STATE) or b""
+        return read_small(path, LARGEST_DOCUMENT) or b""
     except OrchestratorError:
         return b""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-from orchestrator_mcp.analysis.migration import Part, group_of, groups, is_wanted, parts, plan, planned_files
+from orchestrator_mcp.analysis.migration import Part, is_wanted, parts, plan, session_for, sessions_to_make
 from orchestrator_mcp.analysis.migration_conflicts import conflict
-from orchestrator_mcp.records.legacy import TELEMETRY_FILES
+from orchestrator_mcp.records.legacy import TELEMETRY_FILES, LegacyKind
 from orchestrator_mcp.records.migration import (
     Choices,
     LegacyEntry,
@@ -17,14 +17,17 @@ from orchestrator_mcp.records.migration import (
     Prefer,
     Survey,
 )
+from orchestrator_mcp.storage.backup import ORIGINALS
 from orchestrator_mcp.storage.legacy import LegacyFiles
+from orchestrator_mcp.storage.manifests import KEPT, backup_of
 from orchestrator_mcp.storage.migration import unfinished
-from orchestrator_mcp.storage.survey import free_bytes, survey
+from orchestrator_mcp.storage.survey import survey
 from orchestrator_mcp.storage.taken import known_start
+from orchestrator_mcp.storage.trees import free_bytes
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .migration_conflicts import Conflict, find_conflicts
-from .migration_store import store_files
+from .migration_store import losing_prds, store_files
 
 TELEMETRY_DIR = "OAK_TELEMETRY_DIR"
 
@@ -49,7 +52,7 @@ class Job:
 
     @property
     def stays(self) -> bool:
-        return self.imported is not None or self.choices.keep
+        return self.imported is not None or self.choices.stays
 
     def survey(self) -> Survey:
         """All that lies there now."""
@@ -63,7 +66,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Found:
+class Surveyed:
     """What was found, and what stands in its way."""
 
     job: Job
@@ -74,27 +77,66 @@ class Found:
         return find_conflicts(self.job.workspace, self.survey.entries, self.job.choices.prefer)
 
     @cached_property
-    def settled(self) -> dict[str, str]:
-        """The states that go into no new session, as one has another of the same workflow; and the place they take."""
+    def lost(self) -> list[LegacyEntry]:
+        return losing_prds(self.job.workspace, self.survey.entries, self.job.choices.prefer)
+
+    @cached_property
+    def settled(self) -> dict[str, str | None]:
+        """What goes into no new session, as another of the same is in use; and where in the store it goes instead."""
+        return {one.loser: one.place for one in self.conflicts} | {one.name: None for one in self.lost}
+
+    def sentences(self, how: str) -> list[str]:
+        """All conflicts; `how` one has the old one used instead."""
         wins = self.job.choices.prefer is Prefer.OLD
-        return {one.path: f".orchestrator/{one.place}" if wins and one.place else "" for one in self.conflicts}
+        states = [conflict(one.old.says, one.old.name, one.ours, one.where, old_wins=wins) for one in self.conflicts]
+        prds = [
+            f"{one.becomes} is there already and differs from {one.name}. It stays in use, and the old one is kept in "
+            "the backup."
+            for one in self.lost
+        ]
+        offered = "" if self.job.choices.prefer or self.job.imported else f" {how} uses the old one instead."
+        return [f"{said}{offered}" for said in states + prds]
 
-    def sentences(self) -> list[str]:
-        prefer = self.job.choices.prefer
-        return [conflict(one.old, one.where, one.ours, prefer) for one in self.conflicts]
+    def store_files(self) -> tuple[dict[str, bytes], list[str]]:
+        lost = [one.name for one in self.lost]
+        return store_files(self.job.workspace, self.survey.entries, self.conflicts, lost)
 
-    def files(self, folders: Mapping[str, str], first: str) -> list[PlannedFile]:
-        backup = f".orchestrator/migration_backup/{first}"
-        return planned_files(self.survey.entries, folders, backup, self.settled)
+    def files(self, ids: Mapping[str, str]) -> list[PlannedFile]:
+        """Every file, with the place its content will have; `ids`: those of the sessions, by what they are made of."""
+        return [
+            PlannedFile(from_=one.path, to=self._place(part, ids), bytes=one.size, sha256=one.sha256)
+            for entry in self.survey.entries
+            for part in parts(entry, self.settled)
+            if (one := part.original).sha256
+        ]
 
-    def parts_of(self, group: str) -> list[Part]:
-        mine = (entry for entry in self.survey.entries if group_of(entry) == group)
+    def _place(self, part: Part, ids: Mapping[str, str]) -> str:
+        paths, name, source = self.job.workspace.paths, part.original.path, session_for(part.entry)
+        top, to = paths.orchestrator_dir, part.to or self.settled.get(name)
+        if to is None:
+            top, to = backup_of(paths, next(iter(ids.values()))), f"{KEPT if part.entry.stays else ORIGINALS}/{name}"
+        elif part.to and source is not None:
+            top = paths.for_session(ids[source]).session_dir()
+        return paths.shown(top / to)
+
+    def parts_of(self, source: str) -> list[Part]:
+        mine = (entry for entry in self.survey.entries if session_for(entry) == source)
         return [part for entry in mine for part in parts(entry, self.settled)]
+
+    def unplaced(self) -> list[Part]:
+        """Files that stay where they are, and of which there would be no copy; of settings only some are taken over."""
+        stay = (part for entry in self.survey.entries if entry.stays for part in parts(entry, self.settled))
+        return [
+            part
+            for part in stay
+            if part.original.sha256
+            and (part.kind is LegacyKind.CONFIG or not (part.to or self.settled.get(part.original.path)))
+        ]
 
 
 def of_work_tree(workspace: Workspace, choices: Choices) -> Job:
     """What `migrate` moves: the work tree's own, and a copy of what `$OAK_TELEMETRY_DIR` names."""
-    sources = [(workspace.legacy, choices.keep)]
+    sources = [(workspace.legacy, choices.stays)]
     named = workspace.settings.environ.get(TELEMETRY_DIR)
     if named:
         folder = workspace.paths.work_root / named
@@ -105,21 +147,15 @@ def of_work_tree(workspace: Workspace, choices: Choices) -> Job:
 
 def planned(job: Job) -> MigrationResult:
     """What it would do."""
-    workspace, found = job.workspace, Found(job, job.survey())
-    names = groups(found.survey.entries)
-    new = [_NEW if number == 1 else f"<new {number}>" for number in range(1, len(names) + 1)]
-    folders = {name: folder_of(one) for name, one in zip(names, new, strict=True)}
-    free = free_bytes(workspace.paths.orchestrator_dir)
-    result = plan(found.survey, found.files(folders, _NEW), free, stays=job.stays)
-    _, warnings = store_files(workspace, found.survey.entries, found.conflicts, job.choices.prefer)
+    workspace, found = job.workspace, Surveyed(job, job.survey())
+    names = sessions_to_make(found.survey.entries)
+    ids = {name: _NEW if number == 1 else f"<new {number}>" for number, name in enumerate(names, 1)}
+    result = plan(found.survey, found.files(ids), free_bytes(workspace.paths.orchestrator_dir), stays=job.stays)
+    _, warnings = found.store_files()
     if workspace.meta is not None and unfinished(workspace.paths):
         warnings = ["A migration was cut short; the real run finishes it first.", *warnings]
-    return result.model_copy(update={"conflicts": found.sentences(), "warnings": warnings})
-
-
-def folder_of(session_id: str) -> str:
-    """A session's folder, as a result names it."""
-    return f".orchestrator/sessions/{session_id}"
+    conflicts = found.sentences("`orchestrator migrate --force-from-old`")
+    return result.model_copy(update={"conflicts": conflicts, "warnings": warnings})
 
 
 def _once(entries: Sequence[LegacyEntry]) -> list[LegacyEntry]:

@@ -1,42 +1,36 @@
 """What a migration changes of the store beside the sessions it makes: config, prd, and a state that is preferred."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from orchestrator_mcp.analysis.legacy_config import TakenConfig, take, to_set
 from orchestrator_mcp.records.legacy import LegacyKind
 from orchestrator_mcp.records.migration import LegacyEntry, Prefer
 from orchestrator_mcp.storage.config_edit import with_settings
-from orchestrator_mcp.storage.files import read_small
+from orchestrator_mcp.storage.files import LARGEST_DOCUMENT, read_small
 from orchestrator_mcp.storage.workspace import Workspace
 from orchestrator_mcp.storage.yaml_files import parse_yaml, read_yaml
 
 from .migration_conflicts import Conflict
 
-_LARGEST = 64 << 20
 _REVISION = "_revision"
 
 
 def store_files(
-    workspace: Workspace, entries: Sequence[LegacyEntry], conflicts: Sequence[Conflict], prefer: Prefer | None
+    workspace: Workspace, entries: Sequence[LegacyEntry], conflicts: Sequence[Conflict], lost: Collection[str]
 ) -> tuple[dict[str, bytes], list[str]]:
-    """The files of the store that are to be replaced, by their place in it, and warnings."""
+    """The files of the store that are to be replaced, by their place in it, and warnings; `lost` replace nothing."""
     config, warnings = _config(workspace, [one for one in entries if one.kind is LegacyKind.CONFIG])
-    files = dict(config)
-    for entry in entries:
-        if entry.kind is LegacyKind.PRD:
-            data, there = _read(entry), read_small(workspace.paths.orchestrator_dir / entry.becomes, _LARGEST)
-            if there is None or (there != data and prefer is Prefer.OLD):
-                files[entry.becomes] = data
-            elif there != data:
-                warnings.append(
-                    f"{entry.becomes} is there already and differs. It stays in use, and the old one is kept in the "
-                    "backup; --force-from-old uses the old one instead."
-                )
-    if prefer is Prefer.OLD:
-        files |= {one.place: _preferred(one) for one in conflicts if one.place}
-    return files, warnings
+    prd = {one.becomes: _old(one) for one in entries if one.kind is LegacyKind.PRD and one.name not in lost}
+    changed = {name: data for name, data in prd.items() if data != _there(workspace, name)}
+    return config | changed | {one.place: _preferred(one) for one in conflicts if one.place}, warnings
+
+
+def losing_prds(workspace: Workspace, entries: Sequence[LegacyEntry], prefer: Prefer | None) -> list[LegacyEntry]:
+    """The old prd states in whose place another one stays in use."""
+    olds = [one for one in entries if one.kind is LegacyKind.PRD and prefer is not Prefer.OLD]
+    return [one for one in olds if _there(workspace, one.becomes) not in {None, _old(one)}]
 
 
 def _config(workspace: Workspace, entries: Sequence[LegacyEntry]) -> tuple[dict[str, bytes], list[str]]:
@@ -59,9 +53,13 @@ def _preferred(conflict: Conflict) -> bytes:
     """The old state, byte for byte; with the revision up to which our own log is folded into it, where there is one."""
     revision = conflict.ours.get(_REVISION)
     if revision is None:
-        return conflict.data
-    return json.dumps(conflict.old | {_REVISION: revision}, indent=2, ensure_ascii=False).encode() + b"\n"
+        return conflict.old.data
+    return json.dumps(conflict.old.says | {_REVISION: revision}, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def _read(entry: LegacyEntry) -> bytes:
-    return read_small(Path(entry.root) / entry.name, _LARGEST) or b""
+def _old(entry: LegacyEntry) -> bytes:
+    return read_small(Path(entry.root) / entry.name, LARGEST_DOCUMENT) or b""
+
+
+def _there(workspace: Workspace, name: str) -> bytes | None:
+    return read_small(workspace.paths.orchestrator_dir / name, LARGEST_DOCUMENT)

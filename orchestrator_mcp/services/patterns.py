@@ -18,6 +18,7 @@ from orchestrator_mcp.records.pattern import (
     Trend,
     Window,
 )
+from orchestrator_mcp.records.ways import way
 from orchestrator_mcp.storage import queries
 from orchestrator_mcp.storage.evidence import newest_lines
 from orchestrator_mcp.storage.queries import Span
@@ -54,7 +55,7 @@ def review_patterns(
 ) -> PatternReview:
     """Review recurring failures, workflow errors, skipped items, challenges and learnings, with evidence.
 
-    Use it before the LEARN phase or weekly.
+    Use it before a task that failed before, or weekly.
     """
     workspace.touch()
     window = window_of(workspace.now(), None if all else days)
@@ -75,7 +76,7 @@ def review_patterns(
         counts=Counts(**totals._asdict()),
         patterns=shown,
         positives=[text for _, text in praised(history)],
-        next_step=_next_step(found, all_time=all),
+        next_step=_next_step(found, workspace.settings.source, all_time=all),
         next_cursor=f"p{start + limit}" if start + limit < len(found) else None,
         engine=view.engine,
         warnings=workspace.unread + view.warnings,
@@ -205,10 +206,10 @@ def state_of(found: Found, now: datetime) -> PatternState:
     return rules_of.state(moment_of(found.tally.first), now, ignored=found.ignored)
 
 
-def _next_step(found: Sequence[Found], *, all_time: bool) -> str:
+def _next_step(found: Sequence[Found], source: str, *, all_time: bool) -> str:
     if found:
-        return "Follow the corrections; where one keeps being needed, suggest_rules drafts a rule."
-    wider = "" if all_time else " in this window; all=true looks at the whole history"
+        return f"Follow the corrections; where one keeps being needed, {way(source, 'drafts')}."
+    wider = "" if all_time else f" in this window; {way(source, 'whole')} looks at the whole history"
     return f"Nothing recurs{wider}. Log failures as they happen."
 
 

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from orchestrator_mcp.errors import OrchestratorError, RemoteError, SnapshotError, StateConflictError
+from orchestrator_mcp.errors import GitError, OrchestratorError, RemoteError, SnapshotError, StateConflictError
 from orchestrator_mcp.records.fields import WorkflowAction
 from orchestrator_mcp.records.snapshot import (
     ImportAction,
@@ -14,19 +14,21 @@ from orchestrator_mcp.records.snapshot import (
 )
 from orchestrator_mcp.storage.arrival import staging
 from orchestrator_mcp.storage.git import Git
-from orchestrator_mcp.storage.snapshot_archive import manifest_of
 from orchestrator_mcp.storage.snapshot_contents import find, measured
-from orchestrator_mcp.storage.snapshot_difference import sessions_in, unit_of
-from orchestrator_mcp.storage.state_branch import StateBranch, branch_name
+from orchestrator_mcp.storage.snapshot_difference import is_of_session, sessions_in, unit_of
+from orchestrator_mcp.storage.snapshot_manifest import manifest_of
+from orchestrator_mcp.storage.state_branch import StateBranch
+from orchestrator_mcp.storage.state_names import branch_name
 from orchestrator_mcp.storage.state_union import Union
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .scrubbing import is_scrubbed, scrubbed
 from .snapshot_import import take_in
-from .snapshots import header_of, pack, refuse_nothing
+from .snapshots import header_of, pack, require_store
 
 _ATTEMPTS = 10
 _HOW = "Set one: orchestrator config set state_branch 'orchestrator-state-<repo-id>'"
+_ALONE = "It lies on this machine alone; set state_remote to push it."
 _PHASE_ENDS = {WorkflowAction.ADVANCE, WorkflowAction.FINISH}
 
 
@@ -37,10 +39,11 @@ def save_state(workspace: Workspace) -> StateSaved:
     saved meanwhile stays: sessions are united. A push that fails is a warning.
 
     Raises:
-        SnapshotError: if no branch is set, git does not work here, or the branch is not ours.
+        SnapshotError: if no branch is set, or the branch is not ours.
+        GitError: if git is missing, does not work here, or refuses.
         StateConflictError: if others save all the time.
     """
-    refuse_nothing(workspace)
+    require_store(workspace)
     branch, remote, warnings = _branch(workspace), workspace.config.state_remote, list[str]()
     before = branch.tip()
     for _ in range(_ATTEMPTS):
@@ -60,6 +63,7 @@ def save_state(workspace: Workspace) -> StateSaved:
             files=len(files),
             sessions=sessions_in(files),
             pushed_to=pushed,
+            next_step="" if remote else _ALONE,
             warnings=warnings,
         )
     raise StateConflictError(f"Others keep saving to {branch.name}. What is here was not saved; try again.")
@@ -82,9 +86,11 @@ def restore_state(
         for head in heads
     ]  # fmt: skip
     if not results:
-        raise SnapshotError(" ".join([*warnings, f"There is no branch {branch.name} yet, so nothing was restored."]))
+        there = "" if workspace.config.state_remote else " If a remote has it, set state_remote to that."
+        nothing = f"There is no branch {branch.name} yet, so nothing was restored.{there}"
+        raise SnapshotError(" ".join([*warnings, nothing]))
     if fetched and not dry_run and heads == [fetched]:
-        branch.move(fetched, tip)  # the branch here is only behind, and what it says was saved is
+        warnings += _followed(branch, fetched, tip)
     return _joined(results, warnings)
 
 
@@ -108,6 +114,7 @@ def persist_status(workspace: Workspace) -> PersistStatus:
         saved_at=branch.saved_at(tip) if tip else None,
         sessions_saved=sessions_in(files),
         unsaved=unsaved,
+        sessions_unsaved=sum(map(is_of_session, unsaved)),
         next_step="`orchestrator persist save` saves it." if unsaved else "",
     )
 
@@ -151,6 +158,15 @@ def _branch(workspace: Workspace) -> StateBranch:
     git = Git(workspace.paths.base_dir, workspace.settings.environ)
     name = branch_name(git, config.state_branch, meta.repo_id if meta else None, config.state_remote)
     return StateBranch(git, name, config.max_store_mb << 20)
+
+
+def _followed(branch: StateBranch, fetched: str, tip: str | None) -> list[str]:
+    """Move the branch here, which is only behind, to what was fetched; returns warnings."""
+    try:
+        branch.move(fetched, tip)
+    except GitError as error:
+        return [f"What {branch.name} holds was restored; the branch here could not follow: {error}"]
+    return []
 
 
 def _fetched(branch: StateBranch, remote: str | None, warnings: list[str]) -> str | None:

@@ -1,13 +1,13 @@
 """The workflows of a store, each once, and which of them a review looks at."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from orchestrator_mcp.analysis.anonymize import workflow_hash
 from orchestrator_mcp.analysis.detectors import History
 from orchestrator_mcp.analysis.facts import ERRORS, FEEDBACK, OWN_ERRORS, TOOL, errors_of
-from orchestrator_mcp.analysis.runs import Run, folded, runs_of
+from orchestrator_mcp.analysis.runs import NO_HASHES, Hashes, Run, folded, runs_of
 from orchestrator_mcp.records.digest import Told
 from orchestrator_mcp.storage.facts import line_of, logs, others, workflows
 from orchestrator_mcp.storage.queries import Span
@@ -17,8 +17,6 @@ from .feedback_key import feedback_keys
 
 TEXTS_READ = 5_000
 """Entries of feedback, the newest, whose texts are read; of older ones only the facts count."""
-
-_NOTHING: Mapping[str, str] = {}
 
 
 class Reported(NamedTuple):
@@ -30,12 +28,12 @@ class Reported(NamedTuple):
     own: bool
 
 
-def history_of(db: sqlite3.Connection, span: Span, hashed: Mapping[str, str] = _NOTHING) -> History:
+def history_of(db: sqlite3.Connection, span: Span, hashes: Hashes = NO_HASHES) -> History:
     """The runs that a span holds, by their last sign, and those before it; the whole history has none before it.
 
     Undated runs belong to the whole history alone.
     """
-    runs = runs_of(logs(db, folded), others(db), hashed)
+    runs = runs_of(logs(db, folded), others(db), hashes)
     start, end = span
     if start is None:
         return History([run for run in runs if end is None or run.last is None or run.last <= end], [])
@@ -43,13 +41,13 @@ def history_of(db: sqlite3.Connection, span: Span, hashed: Mapping[str, str] = _
     return History([run for last, run in dated if last >= start], [run for last, run in dated if last < start])
 
 
-def hashes_of(workspace: Workspace, db: sqlite3.Connection) -> dict[str, str]:
+def hashes_of(workspace: Workspace, db: sqlite3.Connection) -> Hashes:
     """Each workflow's id by its keyed hash, which is all that a tool entry says of it."""
     if next(workflows(db, of=TOOL), None) is None:
-        return {}
-    every = (one for one in (workspace, *workspace.beside) if one.meta is not None)
-    keys = {key for one in every for key in feedback_keys(one)}
-    return {hashed: name for name in workflows(db) for key in keys if (hashed := workflow_hash(name, key))}
+        return NO_HASHES
+    keys = {key for one in (workspace, *workspace.beside) for key in feedback_keys(one)}
+    names = {hashed: name for name in workflows(db) for key in keys if (hashed := workflow_hash(name, key))}
+    return Hashes(names, list(keys))
 
 
 def entries_of(db: sqlite3.Connection, history: History, *what: str) -> Iterator[tuple[Run, Told, dict[str, Any]]]:

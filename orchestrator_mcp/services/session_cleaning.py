@@ -1,6 +1,7 @@
 """Cleaning up: sessions nobody needs any more go to the archive, where reviews still count them."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 from orchestrator_mcp.errors import InvalidInputError
@@ -115,16 +116,18 @@ def compact_sessions(workspace: Workspace, *, dry_run: bool = False) -> Sessions
 
     What the streams say stays the same: each record keeps its newest version and its place. Agents may go on writing.
     """
-    workspace.store()
-    workspace.flush()
-    names = [spec.file for spec in STREAMS if spec.in_session and spec.model is not LogEvent]
+    if not dry_run:
+        workspace.store()
+        workspace.flush()
+    streams = {spec.file: spec.model for spec in STREAMS if spec.in_session and spec.model is not LogEvent}
     lock = workspace.locks.of(workspace.paths.orchestrator_dir)
     before = workspace.now() - RECENT
     done: list[Compacted] = []
     problems: list[str] = []
     for _, folder in workspace.session_folders():
-        with lock.held():
-            compacted, told = compact_folder(folder, names, before, dry_run=dry_run)
+        archived = folder.parent == workspace.paths.archive_dir()
+        with nullcontext() if dry_run else lock.held():
+            compacted, told = compact_folder(folder, streams, before, archived=archived, dry_run=dry_run)
         done += compacted
         problems += told
     return SessionsCompacted(

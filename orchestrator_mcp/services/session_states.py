@@ -7,7 +7,8 @@ from orchestrator_mcp.errors import OrchestratorError
 from orchestrator_mcp.records.fields import SessionStatus
 from orchestrator_mcp.records.session import Session
 from orchestrator_mcp.records.workflow import WorkflowState
-from orchestrator_mcp.storage.workspace import IDLE, Workspace
+from orchestrator_mcp.storage.own_session import IDLE
+from orchestrator_mcp.storage.workspace import Workspace
 
 from .workflow_journal import current, state_file
 

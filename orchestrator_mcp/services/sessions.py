@@ -92,7 +92,8 @@ def current_session(workspace: Workspace) -> SessionView:
 def new_session(workspace: Workspace, *, label: str | None = None) -> SessionView:
     """Open a session and make it current."""
     workspace.store()
-    session_id = workspace.sessions.create_session(label=label, now=workspace.now())
+    clean = workspace.redact({"label": label})["label"]
+    session_id = workspace.sessions.create_session(label=clean, now=workspace.now())
     return switch_session(workspace, session_id)
 
 

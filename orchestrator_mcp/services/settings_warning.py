@@ -1,15 +1,17 @@
 """Broken settings keep nobody from working, but every answer says that they are broken."""
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from orchestrator_mcp.records.base import Result
+from pydantic import BaseModel
+
+from orchestrator_mcp.records.base import Result, with_warnings
 from orchestrator_mcp.records.settings import SettingsInForce
 from orchestrator_mcp.storage.workspace import Workspace
 
-R = TypeVar("R")
+B = TypeVar("B", bound=BaseModel)
 
 
-def noted(workspace: Workspace, result: R) -> R:
+def noted(workspace: Workspace, result: B) -> B:
     """A result, with a word among its warnings if settings are broken.
 
     The word quotes nothing: a file that came with a clone must not speak to an agent.
@@ -20,6 +22,4 @@ def noted(workspace: Workspace, result: R) -> R:
     if not count:
         return result
     what = "A setting cannot be used" if count == 1 else f"{count} settings cannot be used"
-    word = f"{what}; `orchestrator config show` says which, and why."
-    changed: Any = result.model_copy(update={"warnings": [*result.warnings, word]})
-    return changed  # type: ignore[no-any-return]
+    return with_warnings(result, [f"{what}; `orchestrator config show` says which, and why."])

@@ -8,7 +8,10 @@ from pathlib import Path
 from orchestrator_mcp.errors import InvalidInputError, OrchestratorError
 from orchestrator_mcp.records.config import ConfigLevel
 from orchestrator_mcp.records.setup import Mode, SetUp
+from orchestrator_mcp.records.wording import counted
 from orchestrator_mcp.storage.config_values import Given, checked
+from orchestrator_mcp.storage.environment import installed
+from orchestrator_mcp.storage.files import is_file
 from orchestrator_mcp.storage.git_view import GitView
 from orchestrator_mcp.storage.paths import CONFIG, DIRECTORY, META, OrchestratorPaths
 from orchestrator_mcp.storage.store import IGNORE_FILE, mode_here, read_meta, set_mode
@@ -95,7 +98,7 @@ def _places(workspace: Workspace, template: Template) -> dict[Path, bytes]:
 
 def _usable(workspace: Workspace, source: str) -> Template:
     """The template, with nothing in it that would be refused later."""
-    template = find_template(source, workspace.home, workspace.settings.environ)
+    template = find_template(source, workspace.settings)
     try:
         if WORKFLOW in template.files:
             defined_by(workspace, parse_yaml(template.files[WORKFLOW], WORKFLOW))
@@ -123,7 +126,7 @@ def _warnings(workspace: Workspace) -> Iterator[str]:
         surplus = tracked - {CONFIG, IGNORE_FILE} if mode is Mode.SHARE_CONFIG else tracked
         if mode not in _PORTABLE and surplus:
             yield (
-                f"git still tracks {len(surplus)} files of the store, as ignoring does not undo that. "
+                f"git still tracks {counted(len(surplus), 'file')} of the store, as ignoring does not undo that. "
                 f"`git rm -r --cached {DIRECTORY}` does; they stay on your disk."
             )
 
@@ -132,8 +135,13 @@ def _next_step(workspace: Workspace) -> str:
     legacy = sorted(file.name for file in workspace.legacy.waiting())
     if legacy:
         return f"Legacy files lie here: {', '.join(legacy)}. `orchestrator migrate --dry-run` says what would move."
-    if (workspace.paths.work_root / WORKFLOW).is_file():
+    if is_file(workspace.paths.work_root / WORKFLOW):
         return 'Start the workflow of this project: orchestrator start "what is to be done"'
     if mode_here(workspace.paths.orchestrator_dir) in _PORTABLE:
         return f"Look at what it holds, then commit it: git add {DIRECTORY}"
-    return "Connect an agent: claude mcp add orchestrator -- orchestrator-mcp"
+    return how_to_connect()
+
+
+def how_to_connect() -> str:
+    """The command that has an agent start this server, as a sentence."""
+    return f"Connect an agent: claude mcp add orchestrator -- {shlex.quote(installed('orchestrator-mcp'))}"

@@ -16,11 +16,13 @@ from orchestrator_mcp.storage import snapshot_difference as compared
 from orchestrator_mcp.storage import snapshot_import as disk
 from orchestrator_mcp.storage.arrival import staging
 from orchestrator_mcp.storage.files import refusals
-from orchestrator_mcp.storage.snapshot_archive import Progress, Snapshot, opened, silent
+from orchestrator_mcp.storage.snapshot_archive import Progress, opened, silent
 from orchestrator_mcp.storage.snapshot_contents import Content, as_it_is, find, measured
 from orchestrator_mcp.storage.snapshot_difference import Difference
+from orchestrator_mcp.storage.snapshot_guards import check_places
+from orchestrator_mcp.storage.snapshot_manifest import Snapshot
 from orchestrator_mcp.storage.store import git_remote
-from orchestrator_mcp.storage.survey import free_bytes
+from orchestrator_mcp.storage.trees import free_bytes
 from orchestrator_mcp.storage.workspace import Workspace
 
 _NAMED = 5
@@ -158,10 +160,10 @@ def _arrive(
         with workspace.locks.of(paths.orchestrator_dir).held():
             if compared.any_here(paths, found.added):
                 return None
-            disk.check_places(paths, found.paths(chosen))
+            check_places(paths, found.paths(chosen))
             decided = disk.commit(paths, stage, pending)
             merged = _completed(workspace, decided)
-    return merged, decided.relative_to(paths.orchestrator_dir.parent).as_posix() if decided.is_dir() else None
+    return merged, disk.kept_aside(paths, decided)
 
 
 def _completed(workspace: Workspace, decided: Path) -> list[str]:

@@ -10,9 +10,10 @@ from orchestrator_mcp.errors import SnapshotError
 from orchestrator_mcp.records.snapshot import MOST_FILES, LeftOut, SnapshotExported, SnapshotFile, SnapshotHeader
 from orchestrator_mcp.storage.age import encrypted
 from orchestrator_mcp.storage.arrival import staging
+from orchestrator_mcp.storage.chunks import Measured
 from orchestrator_mcp.storage.files import make_folder, replace_by_chunks
-from orchestrator_mcp.storage.snapshot_archive import Progress, packed, silent
-from orchestrator_mcp.storage.snapshot_contents import Content, Measured, as_it_is, captured, find
+from orchestrator_mcp.storage.snapshot_archive import Progress, packed, silent, target_of
+from orchestrator_mcp.storage.snapshot_contents import Content, as_it_is, captured, find
 from orchestrator_mcp.storage.snapshot_difference import sessions_in
 from orchestrator_mcp.storage.workspace import Workspace
 
@@ -56,11 +57,9 @@ def export_to_file(
         progress: told how far it has come.
 
     Raises:
-        SnapshotError: if there is no store, or it cannot be encrypted.
+        SnapshotError: if there is no store, no file can be there, or it cannot be encrypted.
     """
-    target = path.resolve()
-    if not target.parent.is_dir() or (target.exists() and not target.is_file()):
-        raise SnapshotError(f"{path} is not a file in a folder that exists. Name another, or leave it out for a pipe.")
+    target = target_of(path)
 
     def write(chunks: Iterable[bytes]) -> None:
         replace_by_chunks(target, chunks)
@@ -90,7 +89,7 @@ def export_to_stream(
     return _export(workspace, write, None, include_private=include_private, passphrase=passphrase, progress=progress)
 
 
-def refuse_nothing(workspace: Workspace) -> None:
+def require_store(workspace: Workspace) -> None:
     """Raises SnapshotError where there is no store."""
     if workspace.meta is None:
         raise SnapshotError("There is no store here yet, so there is nothing to pack up. The first write makes one.")
@@ -145,7 +144,7 @@ def _export(
     passphrase: str | None = None,
     progress: Progress = silent,
 ) -> SnapshotExported:
-    refuse_nothing(workspace)
+    require_store(workspace)
     workspace.store()  # what was cut short is finished first
     with staging(workspace.paths.tmp_dir()) as stage:
         files, left_out = pack(workspace, stage, include_private=include_private)

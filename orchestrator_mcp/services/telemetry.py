@@ -17,6 +17,7 @@ from orchestrator_mcp.records.telemetry import (
     Statistics,
     SuccessMetric,
 )
+from orchestrator_mcp.records.wording import counted
 from orchestrator_mcp.storage.ids import meant, new_id
 from orchestrator_mcp.storage.workspace import Workspace
 
@@ -145,7 +146,7 @@ def get_agent_ranking(workspace: Workspace, *, task_type: fields.TaskType | None
     bad = runs.bad_lines + metrics.bad_lines
     return ranking.model_copy(
         update={
-            "warnings": [*runs.unread, *([f"{bad} lines could not be read and were left out."] if bad else [])],
+            "warnings": [*runs.unread, *([f"{counted(bad, 'line')} could not be read."] if bad else [])],
             "legacy_detected": workspace.legacy.detected(),
         }
     )

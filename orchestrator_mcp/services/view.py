@@ -3,13 +3,14 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator_mcp.analysis.digests import microseconds
 from orchestrator_mcp.analysis.patterns import Often
 from orchestrator_mcp.records.config import Config
 from orchestrator_mcp.records.pattern_decision import PatternDecision
+from orchestrator_mcp.records.wording import counted
 from orchestrator_mcp.storage.workspace import Workspace
 
 from .meaning import AT_ONCE, WORDS, Remembered, is_used, what_is_missing
@@ -34,19 +35,20 @@ class View:
     config: Config
     model: Remembered | None = None
     bad_lines: int = 0
-    notes: list[str] = field(default_factory=list)
+    words_alone: str | None = None
     """Why words alone decided, where a model could have."""
 
     @property
     def warnings(self) -> list[str]:
         """What a caller should know of how this answer came about."""
-        unread = f"{self.bad_lines} lines of rules/patterns.jsonl cannot be read; decisions in them do not hold."
-        return self.notes + ([unread] if self.bad_lines else [])
+        lines = counted(self.bad_lines, "line")
+        unread = f"{lines} of rules/patterns.jsonl cannot be read; what was decided there does not hold."
+        return [one for one in (self.words_alone, unread if self.bad_lines else None) if one]
 
     @property
     def engine(self) -> str:
         """What told entries apart: the model's name, or words alone."""
-        return self.model.name if self.model and not self.notes else WORDS
+        return self.model.name if self.model and not self.words_alone else WORDS
 
     def often(self, min_frequency: int | None) -> Often:
         """What makes a pattern here: what was asked for, else what is set."""
@@ -58,7 +60,7 @@ def opened(workspace: Workspace) -> Iterator[View]:
     """The index, brought up to date with every session, for the length of a `with` block."""
     with workspace.index().open() as db:
         view = view_of(workspace, db)
-        view.notes = what_is_missing(view.config.engine)
+        view.words_alone = what_is_missing(view.config.engine)
         if is_used(view.config.engine):
             view.model = Remembered(db, AT_ONCE if workspace.settings.own_session else None)  # an agent waits
         yield view

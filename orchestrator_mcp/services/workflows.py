@@ -21,7 +21,8 @@ from orchestrator_mcp.analysis.workflow_actions import (
 from orchestrator_mcp.analysis.workflow_fold import STARTED, folded
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, OrchestratorError, StateConflictError
 from orchestrator_mcp.records import fields
-from orchestrator_mcp.records.fields import WorkflowAction, WorkflowEventKind
+from orchestrator_mcp.records.fields import FeedbackKind, WorkflowAction, WorkflowEventKind
+from orchestrator_mcp.records.ways import way
 from orchestrator_mcp.records.workflow import ItemView, LogEvent, WorkflowState, WorkflowUpdated, WorkflowView
 from orchestrator_mcp.storage.ids import new_workflow_id
 from orchestrator_mcp.storage.project import find_workflow_files
@@ -29,6 +30,7 @@ from orchestrator_mcp.storage.workspace import Workspace
 
 from .feedback import check_workflow_id
 from .feedback_at_finish import record_at_finish, records_at_finish
+from .feedback_entries import lacking
 from .workflow_definitions import project_definition
 from .workflow_journal import Journal, current, state_file
 
@@ -58,7 +60,7 @@ def start_workflow(
         if state is not None and not state.is_over:
             raise StateConflictError(
                 f"{_named(state)} is {state.status} in this session, and a session has one at a time. "
-                "Finish or abandon it, or open another session."
+                f"{way(workspace.settings.source, 'end')}, or open another session."
             )
         event = LogEvent(event_type="workflow_started", workflow_id=workflow_id, message=f"{STARTED}{said}")
         return Step(event, more=lambda: _beginning(workspace))
@@ -164,7 +166,9 @@ def _session_of(workspace: Workspace, workflow_id: str | None) -> str | None:
         return None
     files = find_workflow_files(workspace, workflow_id)
     if files and files.place is None:
-        raise StateConflictError(f"{workflow_id[:80]} lies in legacy files. Call migrate_state, then go on with it.")
+        raise StateConflictError(
+            f"{workflow_id[:80]} lies in legacy files. {way(workspace.settings.source, 'migrate')}, then go on."
+        )
     if files.place is None:
         raise NotFoundError(_none_running(workspace, workflow_id))
     return files.place
@@ -185,7 +189,7 @@ def _none_running(workspace: Workspace, workflow_id: str | None) -> str:
         return (
             f"{workflow_id[:80]} is not running: it has ended, or is not known. Leave the id out for the current one."
         )
-    none = "No workflow is running in this session; start_workflow starts one."
+    none = f"No workflow is running in this session; {way(workspace.settings.source, 'start')}."
     other = next(_unfinished_elsewhere(workspace), None)
     return none if other is None else f"{none} To go on with {_named(other)}, give its workflow_id."
 
@@ -203,7 +207,18 @@ def _stale(workspace: Workspace, state: WorkflowState) -> Iterator[str]:
     going_on = not state.is_over and state.status != "paused"
     if state.updated_at and going_on and workspace.now() - state.updated_at > STALE:
         since = f"{state.updated_at:%Y-%m-%d}"
-        yield f"This workflow is stale: nothing was recorded since {since}. Finish or abandon it if nobody works on it."
+        end = way(workspace.settings.source, "end")
+        yield f"This workflow is stale: nothing was recorded since {since}. {end} if nobody works on it."
+
+
+def _has_feedback(workspace: Workspace, state: WorkflowState) -> bool:
+    """Whether a workflow that is over was told of, in the session that is looked at or in its own."""
+    if not state.is_over or state.workflow_id is None:
+        return False
+    sessions = {workspace.known_session(), find_workflow_files(workspace, state.workflow_id).place}
+    with suppress(OrchestratorError):  # a hint, as above
+        return lacking(workspace, filter(None, sessions), state.workflow_id) is not FeedbackKind.BOTH
+    return False
 
 
 def _named(state: WorkflowState) -> str:
@@ -222,7 +237,7 @@ def _view(workspace: Workspace, state: WorkflowState, warnings: tuple[str, ...])
         open_total=len(open_now),
         later=[_item_view(item) for item in ahead[:_MOST_SHOWN]],
         revision=state.revision or 0,
-        next_step=next_step(state),
+        next_step=next_step(state, workspace.settings.source, has_feedback=_has_feedback(workspace, state)),
         warnings=list(warnings),
         legacy_detected=workspace.legacy.detected(),
     )

@@ -8,8 +8,10 @@ from pathlib import Path
 from orchestrator_mcp.analysis.digests import VERSION, digest
 from orchestrator_mcp.analysis.redaction import redact_json
 from orchestrator_mcp.storage.environment import ephemeral, is_true
+from orchestrator_mcp.storage.files import is_file
 from orchestrator_mcp.storage.paths import find_roots, home_folder
-from orchestrator_mcp.storage.workspace import Settings, Thinking, Workspace
+from orchestrator_mcp.storage.settings import Settings, Thinking
+from orchestrator_mcp.storage.workspace import Workspace
 
 _SKIP = "ORCHESTRATOR_SKIP_FEEDBACK"
 
@@ -52,6 +54,7 @@ def open_workspace(
         skip_feedback=_SKIP if is_true(environ.get(_SKIP, "")) else None,
         ephemeral=ephemeral(environ, home),
         home=home,
+        cwd=cwd,
         environ=environ,
         flags=flags or {},
     )
@@ -73,7 +76,7 @@ def _migrated(workspace: Workspace) -> list[str]:
 
 def _restored(workspace: Workspace) -> Workspace:
     """Where there is no store yet, with the one that was saved to a branch, if a person asked for that."""
-    if not workspace.read_only and not workspace.paths.meta_file().is_file():
+    if not workspace.read_only and not is_file(workspace.paths.meta_file()):
         from .persistence import restore_at_first  # noqa: PLC0415  once in a store's life
 
         for warning in restore_at_first(workspace):

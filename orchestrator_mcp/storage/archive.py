@@ -7,17 +7,18 @@ archived folder with a lock is one whose tidying was cut short, and `UNFINISHED`
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from orchestrator_mcp.errors import OrchestratorError, WorkspaceBusyError
+from orchestrator_mcp.errors import OrchestratorError
 from orchestrator_mcp.records.workflow import FINISHED, STATE_FILE
 
-from .backup import remove_tree
 from .files import is_folder, is_staged, make_folder, refusals, replace_file, sync_folder
-from .locks import FolderLock
+from .locks import FolderLock, finish_if_free
 from .paths import OrchestratorPaths
 from .processes import open_beneath
+from .trees import remove_tree
 
 UNFINISHED = ".unfinished"
 
@@ -109,24 +110,13 @@ def _free_place(paths: OrchestratorPaths, session_id: str) -> Path:
 
 
 def finish(paths: OrchestratorPaths) -> list[str]:
-    """Go on where a clean-up was cut short, if one was; for any command that writes. Never waits, never raises.
-
-    Returns:
-        Warnings.
-    """
-    if not os.path.lexists(paths.archive_dir() / UNFINISHED):
-        return []
-    lock = FolderLock(paths.lock_file(), deadline=0.0)
-    try:
-        with lock.held():
-            finish_locked(paths)
-    except WorkspaceBusyError:
-        return []  # somebody is at it
-    except OrchestratorError as error:
-        return [f"A clean-up of sessions that was cut short could not be finished: {error}"]
-    finally:
-        lock.close()
-    return []
+    """Go on where a clean-up was cut short, if nobody is at it; returns warnings."""
+    return finish_if_free(
+        paths,
+        "a clean-up of sessions",
+        lambda: os.path.lexists(paths.archive_dir() / UNFINISHED),
+        partial(finish_locked, paths),
+    )
 
 
 def finish_locked(paths: OrchestratorPaths) -> None:

@@ -3,15 +3,15 @@
 import contextlib
 import errno
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator_mcp.errors import StateConflictError
 
-from .files import make_folder, refusals, sync_folder
+from .files import is_folder, make_folder, refusals, sync_folder
 from .ids import new_id
+from .trees import remove_tree, sync_beneath
 
 ABANDONED = 24 * 3600.0
 """Seconds after which a staging folder is nobody's any more."""
@@ -29,7 +29,8 @@ def staging(tmp: Path) -> Iterator[Path]:
     try:
         yield stage
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove_tree(stage)
 
 
 def arrive(stage: Path, target: Path) -> None:
@@ -40,8 +41,7 @@ def arrive(stage: Path, target: Path) -> None:
     """
     make_folder(target.parent)
     with refusals("moving into place", target):
-        for folder, _, _ in os.walk(stage, topdown=False):
-            sync_folder(Path(folder))
+        sync_beneath(stage)
         try:
             os.rename(stage, target)
         except OSError as error:
@@ -55,15 +55,13 @@ def arrive(stage: Path, target: Path) -> None:
 def remove_leftover(path: Path) -> None:
     """Remove a temporary file, or a folder with all that was built in it."""
     with refusals("removing", path):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        remove_tree(path)
 
 
 def sweep_abandoned(tmp: Path) -> None:
     """Remove what builders who were killed left behind. Nobody builds for a day, so no lock is needed."""
     with contextlib.suppress(OSError):
         for stage in list(tmp.iterdir()):
-            if time.time() - stage.lstat().st_mtime > ABANDONED and not stage.is_symlink():
-                shutil.rmtree(stage, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                if time.time() - stage.lstat().st_mtime > ABANDONED and is_folder(stage):
+                    remove_tree(stage)

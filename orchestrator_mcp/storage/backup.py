@@ -9,15 +9,21 @@ from pathlib import Path
 from orchestrator_mcp.errors import MigrationError, OrchestratorError
 from orchestrator_mcp.records.migration import EntryKind, Manifest, Original
 
-from .files import FOLDER_MODE, make_folder, open_plain, refusals, sync_folder, write_all
-from .survey import CHUNK, look
+from .files import FOLDER_MODE, is_folder, make_folder, open_plain, refusals, refuse_linked, sync_folder, write_all
+from .survey import look
+from .trees import CHUNK, remove_tree
 
 ORIGINALS = "originals"
 DISPLACED = "displaced"
 
 
 def stash(manifest: Manifest, work: Path, backup: Path) -> list[str]:
-    """Move every original into the backup. What is there already stays; says what could not be moved, and why."""
+    """Move every original into the backup. What is there already stays; says what could not be moved, and why.
+
+    Raises:
+        UnsafePathError: if a link stands on the way, there or here: then nothing was moved.
+    """
+    _refuse_links(manifest, work, backup)
     kept = backup / ORIGINALS
     make_folder(kept)
     sync_folder(backup)
@@ -27,7 +33,12 @@ def stash(manifest: Manifest, work: Path, backup: Path) -> list[str]:
 
 
 def restore(manifest: Manifest, work: Path, backup: Path) -> list[str]:
-    """Move every original back. Whatever stands at its place is put aside in the backup, and named."""
+    """Move every original back. Whatever stands at its place is put aside in the backup, and named.
+
+    Raises:
+        UnsafePathError: if a link stands on the way, there or here: then nothing was moved.
+    """
+    _refuse_links(manifest, work, backup)
     for folder in manifest.around:
         if not os.path.lexists(work / folder.path):  # version control keeps no empty folders
             make_folder(work / folder.path)
@@ -44,20 +55,6 @@ def is_intact(root: Path, part: list[Original]) -> bool:
     except OrchestratorError:
         return False
     return [_content(one) for one in there] == [_content(one) for one in part]
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a file or a folder, also one that forbids writing; nothing is followed."""
-    if not os.path.lexists(path):
-        return
-    if not stat.S_ISDIR(path.lstat().st_mode):
-        path.unlink()
-        return
-    if path.lstat().st_mode & FOLDER_MODE != FOLDER_MODE:
-        os.chmod(path, FOLDER_MODE)
-    for child in sorted(path.iterdir()):
-        remove_tree(child)
-    path.rmdir()
 
 
 def copy_file(source: Path, target: Path, original: Original, mode: int, skip: int = 0) -> bool:
@@ -80,6 +77,16 @@ def copy_file(source: Path, target: Path, original: Original, mode: int, skip: i
 
 def _content(one: Original) -> tuple[object, ...]:
     return (one.path, one.kind, one.size, one.sha256, *((one.mode, one.mtime_ns) if one.kind is EntryKind.FILE else ()))
+
+
+def _refuse_links(manifest: Manifest, work: Path, backup: Path) -> None:
+    """A cloned repository may have brought the manifest, what it names, and links that lead it elsewhere."""
+    for folder in manifest.around:
+        refuse_linked(work, folder.path)
+    for one in manifest.originals:
+        refuse_linked(work, Path(one.path).parent)
+        refuse_linked(backup, f"{ORIGINALS}/{one.path}")
+    refuse_linked(backup, DISPLACED)
 
 
 def _stash_one(work: Path, part: list[Original], kept: Path) -> str | None:
@@ -178,7 +185,7 @@ def _settle(root: Path, part: list[Original]) -> None:
 def _settle_folders(top: Path, part: list[Original]) -> None:
     for one in reversed(part):
         path = top / one.path[len(part[0].path) :].lstrip("/")
-        if one.kind is EntryKind.FILE or not path.is_dir():
+        if one.kind is EntryKind.FILE or not is_folder(path):
             continue
         info = path.lstat()
         if info.st_mtime_ns != one.mtime_ns:
@@ -192,7 +199,7 @@ def _settle_around(work: Path, manifest: Manifest) -> None:
     """Give the folders that hold originals the time back that moving cost them."""
     for folder in reversed(manifest.around):
         path = work / folder.path
-        if path.is_dir() and not path.is_symlink():
+        if is_folder(path):
             os.utime(path, ns=(folder.mtime_ns, folder.mtime_ns))
             sync_folder(path)
 

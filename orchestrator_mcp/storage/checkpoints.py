@@ -12,12 +12,11 @@ from pydantic import ValidationError
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConflictError, StorageError
 from orchestrator_mcp.records.checkpoint import Checkpoint
 
-from .files import is_folder, make_folder, read_small, refusals, sync_folder, write_new
+from .files import LARGEST_DOCUMENT, is_folder, make_folder, read_small, refusals, staged_name, sync_folder, write_new
 from .lines import parse_object
 from .locks import FolderLock
 from .paths import OrchestratorPaths
 
-_LARGEST = 64 << 20
 _NAME = re.compile(r"(cp_[A-Za-z0-9_-]{1,100})\.json")
 
 
@@ -45,7 +44,7 @@ def read_checkpoint(paths: OrchestratorPaths, checkpoint_id: str) -> Checkpoint:
         StorageError: (and its kin) if it cannot be read.
     """
     path = _place(paths, checkpoint_id)
-    data = read_small(path, _LARGEST)
+    data = read_small(path, LARGEST_DOCUMENT)
     if data is None:
         raise NotFoundError(f"There is no checkpoint {checkpoint_id}. `orchestrator checkpoint list` shows them.")
     try:
@@ -67,7 +66,7 @@ def write_checkpoint(paths: OrchestratorPaths, lock: FolderLock, checkpoint: Che
         raise InvalidInputError(f"This cannot be stored as JSON ({error}). Send plain text.") from error
     target = _place(paths, checkpoint.checkpoint_id)
     make_folder(target.parent, parents=False)
-    staged = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    staged = staged_name(target)
     write_new(staged, text.encode("utf-8", "replace") + b"\n")
     with refusals("writing", target):
         try:

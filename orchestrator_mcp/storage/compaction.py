@@ -1,21 +1,25 @@
 """Compaction: superseded versions of records leave a stream. What it says, and in which order, stays the same."""
 
+import contextlib
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orchestrator_mcp.errors import NotFoundError, OrchestratorError
-from orchestrator_mcp.records.base import parse_time
+from orchestrator_mcp.records.base import Model
 
 from .files import FILE_MODE, is_folder, read_small, replace_file
 from .lines import Line, LineFile, parse_object, read_lines
 from .locks import FolderLock
 from .parts import rotated
+from .reading import parsed
 
 _LARGEST = 1 << 32
 
+Guard = Callable[[], AbstractContextManager[None]]
 Edits = dict[int, bytes | None]
 """What becomes of the lines at some offsets: other content, or nothing."""
 
@@ -29,14 +33,15 @@ class Compacted(NamedTuple):
 
 
 def compact_folder(
-    folder: Path, names: Iterable[str], before: datetime, *, dry_run: bool
+    folder: Path, streams: Mapping[str, type[Model]], before: datetime, *, archived: bool = False, dry_run: bool
 ) -> tuple[list[Compacted], list[str]]:
     """Compact the streams of one session's folder; for whoever holds the store lock, which keeps erasure away.
 
     Args:
         folder: the session's.
-        names: its streams.
+        streams: the model of each of its files.
         before: only records whose newest version is dated earlier; younger ones keep all their versions.
+        archived: whether it lies in the archive, where nobody else writes and no lock may be left.
         dry_run: only say what would leave.
 
     Returns:
@@ -45,11 +50,13 @@ def compact_folder(
     done: list[Compacted] = []
     problems: list[str] = []
     lock = FolderLock(folder / "lock")
+    guard = contextlib.nullcontext if archived else lock.held
     try:
-        for name in names:
+        for name, model in streams.items():
             if is_folder((folder / name).parent):
                 try:
-                    done += [one for one in [_compact(folder / name, lock, before, dry_run=dry_run)] if one.lines]
+                    one = _compact(LineFile(folder / name, lock), model, guard, before, dry_run=dry_run)
+                    done += [one] if one.lines else []
                 except NotFoundError:  # it was removed, or archived, meanwhile
                     break
                 except OrchestratorError as error:
@@ -59,44 +66,41 @@ def compact_folder(
     return done, problems
 
 
-def _compact(path: Path, lock: FolderLock, before: datetime, *, dry_run: bool) -> Compacted:
-    edits, saved = _edits(path, before)
+def _compact(file: LineFile, model: type[Model], guard: Guard, before: datetime, *, dry_run: bool) -> Compacted:
+    edits, saved = _edits(file.path, model, before)
     if edits and not dry_run:
-        with lock.held():
-            LineFile(path, lock).heal_locked()
-            _apply(path, edits)
-    return Compacted(path, sum(new is None for new in edits.values()), saved)
+        with guard():
+            file.heal_locked()
+            _apply(file.path, edits)
+    return Compacted(file.path, sum(new is None for new in edits.values()), saved)
 
 
-def _edits(path: Path, before: datetime) -> tuple[Edits, int]:
-    """The newest version of a record takes the place of its first; the others go. Also: how many bytes that saves."""
+def _edits(path: Path, model: type[Model], before: datetime) -> tuple[Edits, int]:
+    """The newest version of a record takes the place of its first; the others go. Also: how many bytes that saves.
+
+    A record of which any version cannot be read keeps them all: readers and writers differ about its newest.
+    """
     versions: dict[str, list[int]] = {}
     newest: dict[str, bytes] = {}
-    fits: dict[str, bool] = {}
+    recent: dict[str, bool] = {}
+    kept: set[str] = set()
     for line in read_lines(path):
-        value = parse_object(line.data) or {}
-        if isinstance(value.get("id"), str):
-            record = value["id"]
-            versions.setdefault(record, []).append(line.offset)
-            if len(versions[record]) > 1:
-                newest[record], fits[record] = line.data, _is_before(value, before)
+        record = parsed(model, line.data)
+        if record is None:
+            kept.add(str((parse_object(line.data) or {}).get("id")))
+        elif record_id := getattr(record, "id", None):  # without one, each is its own for readers
+            versions.setdefault(record_id, []).append(line.offset)
+            newest[record_id], recent[record_id] = line.data, getattr(record, "timestamp", before) >= before
     edits: Edits = {}
-    for record, data in newest.items():
-        if fits[record]:
-            edits |= {versions[record][0]: data} | dict.fromkeys(versions[record][1:])
+    for record_id, offsets in versions.items():
+        if len(offsets) > 1 and not recent[record_id] and record_id not in kept:
+            edits |= {offsets[0]: newest[record_id]} | dict.fromkeys(offsets[1:])
     return edits, sum(_saved(line, edits) for line in read_lines(path) if line.offset in edits)
 
 
 def _saved(line: Line, edits: Edits) -> int:
     new = edits[line.offset]
     return len(line.data) + 1 if new is None else len(line.data) - len(new)
-
-
-def _is_before(value: dict[str, Any], moment: datetime) -> bool:
-    try:
-        return parse_time(value.get("timestamp")) < moment
-    except (TypeError, ValueError, OverflowError):
-        return False
 
 
 def _apply(path: Path, edits: Edits) -> None:

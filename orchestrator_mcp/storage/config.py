@@ -20,7 +20,6 @@ NOT_SETTINGS = frozenset({"ROOT", "SESSION_ID", "SKIP_FEEDBACK", "SNAPSHOT_PASSP
 """Names after `PREFIX` that say something else: where, who, whether; and what the tests are given."""
 SAID = 3  # problems that one error names
 GLOBAL = f"~/{DIRECTORY}/{CONFIG}"
-REPO = f"{DIRECTORY}/{CONFIG}"
 
 
 @dataclass(frozen=True)
@@ -84,6 +83,7 @@ class ConfigLoader:
         for flag in self._flags:
             checked(flag)
         mine = [home.fallback_config_file(), home.config_file()] if home else []
+        self._is_mine = paths.config_file() in mine  # the home folder was named as a project
         self._watched = [*mine, paths.config_file(), paths.meta_file()]
         self._kept: tuple[list[tuple[int, ...]], Effective] | None = None
 
@@ -105,7 +105,7 @@ class ConfigLoader:
                 (notices if given.level is ConfigLevel.FALLBACK else problems).append(str(error))
         withheld = [key for key, one in found.items() if one.level is not ConfigLevel.DEFAULT and _is_personal(key)]
         if problems and withheld:
-            notices.append(f"Until all settings can be used, {', '.join(withheld)} stays as if nobody had set it.")
+            notices.append(f"Until all settings can be used, these count as not set: {', '.join(withheld)}.")
         if problems:
             found |= {key: one for key, one in _defaults().items() if for_people_alone(key)}
         old = [key for key, one in found.items() if one.level is ConfigLevel.FALLBACK]
@@ -132,15 +132,15 @@ class ConfigLoader:
         if self._home:
             yield self._home.fallback_config_file(), ConfigLevel.FALLBACK, FALLBACK
             yield self._home.config_file(), ConfigLevel.GLOBAL, GLOBAL
-        if self._paths.config_file() in self._watched[:-2]:
-            return  # the home folder was named as a project: its file is the person's
+        if self._is_mine:
+            return
         try:
             # Where only the settings are committed, a clone has no store yet, and the team's settings all the same.
             ours = read_meta(self._paths) is not None or mode_here(self._paths.orchestrator_dir) is Mode.SHARE_CONFIG
         except OrchestratorError:
             ours = False  # another tool's folder, whose config.yaml is none of ours
         if ours:
-            yield self._paths.config_file(), ConfigLevel.REPO, REPO
+            yield self._paths.config_file(), ConfigLevel.REPO, self._paths.shown(self._paths.config_file())
 
 
 def _settings(given: Given, value: Any) -> dict[str, Setting]:

@@ -14,8 +14,11 @@ from .yaml_files import MAX_BYTES, parse_yaml, spans_of
 _HEAD = "# Settings of orchestrator-mcp; `orchestrator config list` says what can be set.\n"
 
 
-def write_setting(path: Path, lock: FolderLock, key: str, value: Any) -> None:
+def write_setting(path: Path, lock: FolderLock, key: str, value: Any) -> bool:
     """Set a key to a value, or remove it if the value is None. Comments and other keys stay as they are.
+
+    Returns:
+        Whether the key was set before.
 
     Raises:
         ConfigError: if the file cannot be read, or is laid out in a way that leaves no line to change.
@@ -27,11 +30,14 @@ def write_setting(path: Path, lock: FolderLock, key: str, value: Any) -> None:
             before = parse_yaml(data or b"", path)
         except OrchestratorError as error:
             raise ConfigError(f"Nothing was set. {error}") from error
+        if value is None and key not in before:
+            return False
         wanted = {name: one for name, one in before.items() if name != key} | ({} if value is None else {key: value})
         after = _rewritten(data, key, value)
         if after is None or not _says(after, path, wanted):
             raise ConfigError(f"Nothing was set: {path} is laid out in a way that only an editor can change. Edit it.")
         replace_file(path, after)
+        return key in before
 
 
 def with_settings(data: bytes | None, path: Path, values: dict[str, Any]) -> bytes | None:

@@ -9,9 +9,11 @@ from pydantic import ValidationError
 from orchestrator_mcp.errors import ConfigError, OrchestratorError
 from orchestrator_mcp.records.config import Config, ConfigLevel, allowed, for_people_alone, kind_of
 
-from .environment import is_true
+from .environment import FALSE
 
 PREFIX = "ORCHESTRATOR_"
+_SWITCH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(FALSE, False)
+# Any other word is refused: what switches something on must not be taken out of a word that may mean the opposite.
 
 
 class Given(NamedTuple):
@@ -37,7 +39,7 @@ def checked(given: Given) -> Any:
     """
     key = given.key
     if isinstance(given.value, OrchestratorError):
-        raise ConfigError(f"The settings of level {given.level.value} are out of force. {given.value}")
+        raise ConfigError(f"{given.value} Until then the settings of level {given.level.value} are out of force.")
     if key not in Config.model_fields:
         raise ConfigError(f"{key[:40]!r} is no setting, in {given.place}. {nearest(key)}")
     if given.level is ConfigLevel.REPO and for_people_alone(key):
@@ -56,7 +58,7 @@ def from_text(key: str, text: str) -> Any:
     kind = kind_of(key) if key in Config.model_fields else str
     try:
         if kind is bool:
-            return is_true(text)
+            return _SWITCH.get(text.strip().lower(), text)
         if kind is tuple:
             return [part.strip() for part in text.split(",") if part.strip()]
         return int(text) if kind is int else json.loads(text) if kind is dict else text.strip()

@@ -34,6 +34,12 @@ def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, value
 
 
+def names_in(folder: Path) -> list[str]:
+    """The names in a folder."""
+    with refusals("listing", folder):
+        return os.listdir(folder)
+
+
 def write_inside(root: Path, path: Path, text: str) -> Path:
     """Write a text file that lies inside a folder; returns where.
 

@@ -1,6 +1,8 @@
 """What kind of machine this is: one that stays, or one that will be thrown away."""
 
 import os
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +20,12 @@ SIGNS = {
 }
 """Variable → what sets it."""
 # `CI` alone is no sign: people set it on machines of their own, to have programs ask less and colour less.
+
+
+def installed(name: str) -> str:
+    """How a script of this installation is called: by its name where it is on PATH, else by its whole path."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if shutil.which(name) is None and beside.is_file() else name
 
 
 def is_true(value: str) -> bool:

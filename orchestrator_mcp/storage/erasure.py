@@ -3,7 +3,6 @@
 import base64
 import contextlib
 import json
-import os
 import re
 import stat
 import time
@@ -27,6 +26,7 @@ from .lines import encode_line, parse_object
 from .locks import FolderLock, Locks
 from .manifests import DONE, PENDING, UNDOING, UNDONE
 from .paths import META, OrchestratorPaths
+from .trees import walk
 
 VERIFICATIONS = 3
 SETTLING = 0.2
@@ -283,12 +283,12 @@ def _is_bookkeeping(paths: OrchestratorPaths, path: Path) -> bool:
 
 def _walk(top: Path, left_out: Container[Path] = ()) -> Iterator[Path]:
     """Every plain file beneath; what vanishes meanwhile is no error, and links are not followed."""
-    for folder, folders, names in os.walk(top):
-        folders[:] = sorted(name for name in folders if Path(folder, name) not in left_out)
-        for name in sorted(names):
+    for folder, folders, names in walk(top):
+        folders[:] = [name for name in folders if folder / name not in left_out]
+        for name in names:
             with contextlib.suppress(FileNotFoundError):
-                if stat.S_ISREG(Path(folder, name).lstat().st_mode):
-                    yield Path(folder, name)
+                if stat.S_ISREG((folder / name).lstat().st_mode):
+                    yield folder / name
 
 
 def _content(path: Path) -> bytes:

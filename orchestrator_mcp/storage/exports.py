@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator_mcp.errors import NotFoundError, OrchestratorError, StorageError
 
 from .files import open_plain, refusals
+from .trees import walk
 
 SUFFIXES = {".json", ".jsonl"}
 LONGEST_LINE = 64 * 1024
@@ -23,15 +24,19 @@ def export_files(path: Path) -> list[Path]:
 
     Raises:
         NotFoundError: if there is neither.
+        StorageError: (and its kin) if the operating system refuses to look.
     """
-    if path.is_file():
-        return [path.resolve()]
-    if not path.is_dir():
-        raise NotFoundError(f"There is nothing at {path}. Name a file of shared feedback, or a folder with such files.")
-    found = []
-    for folder, _, names in os.walk(path.resolve(), onerror=_refuse):
-        found += [Path(folder) / name for name in names if Path(name).suffix in SUFFIXES]
-    return sorted(one for one in found if stat.S_ISREG(one.lstat().st_mode))
+    with refusals("looking at", path):
+        if path.is_file():
+            return [path.resolve()]
+        if path.is_dir():
+            return sorted(one for one in _beneath(path.resolve()) if stat.S_ISREG(one.lstat().st_mode))
+    raise NotFoundError(f"There is nothing at {path}. Name a file of shared feedback, or a folder with such files.")
+
+
+def _beneath(path: Path) -> Iterator[Path]:
+    for folder, _, names in walk(path, _refuse):
+        yield from (folder / name for name in names if Path(name).suffix in SUFFIXES)
 
 
 def read_events(path: Path) -> Iterator[bytes | None]:

@@ -2,7 +2,9 @@
 
 import contextlib
 import errno
+import itertools
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
@@ -13,12 +15,16 @@ from orchestrator_mcp.errors import NotFoundError, StorageError, StorageFullErro
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
+LARGEST_DOCUMENT = 64 << 20
+"""Bytes of a file that is read whole, such as a workflow's state; a larger one is none of ours."""
+
 _SAFE = (
     getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_NONBLOCK", 0)  # opening a FIFO that stands where a file should must not hang
     | getattr(os, "O_BINARY", 0)
 )
+_STAGED = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -41,6 +47,8 @@ def _typed(error: OSError, doing: str, path: Path) -> StorageError | NotFoundErr
         return UnsafePathError(f"{path} is a symbolic link, and links are not followed. Remove it and try again.")
     if error.errno == errno.ENOENT:
         return NotFoundError(f"{path} is gone while {doing} it. It may have been cleaned up; start a new session.")
+    if error.errno == errno.ENAMETOOLONG:
+        return StorageError(f"{path} is longer than the file system takes. Use shorter names.")
     if error.errno in {errno.EMFILE, errno.ENFILE}:
         return StorageError(f"Too many open files while {doing} {path}. Raise the limit (ulimit -n) and try again.")
     return StorageError(f"{reason} while {doing} {path}. Check the folder's permissions and the disk, then try again.")
@@ -85,6 +93,26 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def refuse_linked(root: Path, name: str | Path) -> None:
+    """Make sure that no link stands anywhere between a folder of ours and a place beneath it, that place included.
+
+    Raises:
+        UnsafePathError: if one does: what is written there would go to where it leads.
+    """
+    place = root
+    for part in Path(name).parts:
+        place /= part
+        with refusals("looking at", place):
+            is_link = place.is_symlink()
+        if is_link:
+            raise UnsafePathError(f"{place} is a symbolic link, and links are not followed. Remove it and try again.")
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there, or a link to one."""
+    return os.path.isfile(path)  # noqa: PTH113  is_file raises where we may not look
+
+
 def make_folder(path: Path, *, parents: bool = True) -> None:
     """Create a private folder, and its missing parents below an existing one; a new name is durable at once.
 
@@ -99,16 +127,10 @@ def make_folder(path: Path, *, parents: bool = True) -> None:
 
 
 def _make_private(path: Path, *, parents: bool) -> None:
-    if path.is_dir():
-        return
-    try:
-        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
-    except FileNotFoundError:
-        if not parents:
-            raise
-        _make_private(path.parent, parents=True)
-        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
-    sync_folder(path.parent)  # else a power loss takes the folder, and all that was synced inside it
+    missing = list(itertools.takewhile(lambda folder: not folder.is_dir(), itertools.chain((path,), path.parents)))
+    for folder in reversed(missing if parents else missing[:1]):
+        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        sync_folder(folder.parent)  # else a power loss takes the folder, and all that was synced inside it
 
 
 def write_all(fd: int, data: bytes, offset: int) -> None:
@@ -177,7 +199,7 @@ def replace_file(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
 
 def replace_by_chunks(path: Path, chunks: Iterable[bytes], mode: int = FILE_MODE) -> None:
     """The same for what need not fit into memory; if `chunks` raises, nothing was changed."""
-    staged = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    staged = staged_name(path)
     write_chunks(staged, chunks, mode)
     with refusals("replacing", path):
         try:
@@ -188,9 +210,14 @@ def replace_by_chunks(path: Path, chunks: Iterable[bytes], mode: int = FILE_MODE
             raise
 
 
+def staged_name(path: Path) -> Path:
+    """Where what will be at `path` is written first; a killed process leaves it behind."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+
+
 def is_staged(name: str) -> bool:
-    """Whether a name is one that `replace_file` gives while it writes; a killed process leaves it behind."""
-    return name.startswith(".") and name.endswith(".tmp")
+    """Whether a name is one that `staged_name` gives."""
+    return bool(_STAGED.fullmatch(name))
 
 
 def read_small(path: Path, limit: int = 1 << 20) -> bytes | None:

@@ -34,7 +34,7 @@ class GitView:
         """The files of the store that git tracks.
 
         Raises:
-            SnapshotError: if git does not answer.
+            GitError: if git does not answer.
         """
         return self._names("--cached")
 

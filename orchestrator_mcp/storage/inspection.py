@@ -13,6 +13,7 @@ from orchestrator_mcp.errors import NotFoundError, UnsafePathError
 
 from .files import FILE_MODE, FOLDER_MODE, is_staged, refusals
 from .store import IGNORE_FILE, OUR_NAMES
+from .trees import DEEPEST
 
 OPEN_TO_OTHERS = 0o077
 
@@ -43,6 +44,11 @@ class Entry:
     def is_foreign(self) -> bool:
         """Whether it belongs to another user."""
         return hasattr(os, "geteuid") and self.info.st_uid != os.geteuid()
+
+    @property
+    def is_too_deep(self) -> bool:
+        """Whether it lies deeper than anything of ours: it came with a clone, or the like."""
+        return self.name.count("/") > DEEPEST
 
     @property
     def is_open(self) -> bool:
@@ -110,11 +116,13 @@ def make_private(entry: Entry) -> int:
 
 
 def _beneath(folder: Entry, unread: list[str]) -> Iterator[Entry]:
-    if folder.kind is not Kind.FOLDER:
-        return
-    for entry in _entries(folder.path, f"{folder.name}/", unread):
-        yield entry
-        yield from _beneath(entry, unread)
+    waiting = [folder]
+    while waiting:
+        entry = waiting.pop()
+        if entry is not folder:
+            yield entry
+        if entry.kind is Kind.FOLDER:
+            waiting += reversed(_entries(entry.path, f"{entry.name}/", unread))
 
 
 def _entries(folder: Path, prefix: str, unread: list[str]) -> list[Entry]:

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
-from orchestrator_mcp.errors import OrchestratorError, UnsafePathError
-from orchestrator_mcp.records.legacy import FAMILIAR, LEGACY_FILES, LegacyFile, LegacyKind
+from orchestrator_mcp.errors import NotFoundError, OrchestratorError, UnsafePathError
+from orchestrator_mcp.records.legacy import FAMILIAR, IMPORTED_FILES, LEGACY_FILES, LegacyFile, LegacyKind
 
 from .intake import Source
 from .legacy_content import IN_FEEDBACK, foreign_at, unsafe_at
@@ -166,3 +166,15 @@ def _leads_there(root: Path, name: str) -> bool:
         if path.is_symlink():
             return False
     return True
+
+
+def legacy_at(path: Path, taken: Taken | None) -> LegacyFiles:
+    """What may be imported from a folder, or from the folder of a file.
+
+    Raises:
+        NotFoundError: if there is nothing at `path`.
+    """
+    if not os.path.exists(path):  # noqa: PTH110  exists raises where we may not look
+        raise NotFoundError(f"There is nothing at {path}. Name a project, a folder or a file to import from.")
+    is_folder = os.path.isdir(path)  # noqa: PTH112  the same
+    return LegacyFiles(path if is_folder else path.parent, taken, IMPORTED_FILES)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator_mcp.records.legacy import CONFIG_KEYS, FOLDERS, LEGACY_FILES, LegacyFile, LegacyKind
 
-from .files import open_plain, read_small, refusals
+from .files import LARGEST_DOCUMENT, open_plain, read_small, refusals
 from .lines import parse_object
 from .origin import is_origin_session
 from .yaml_files import read_yaml
@@ -16,7 +16,6 @@ from .yaml_files import read_yaml
 IN_FEEDBACK = {"tool.jsonl": LegacyKind.TOOL_FEEDBACK, "process.jsonl": LegacyKind.PROCESS_FEEDBACK}
 """What a folder of feedback holds."""
 
-_LARGEST_STATE = 64 << 20
 _ENOUGH = 20
 _LONGEST_LINE = 1 << 20
 _FOREIGN = "its content is another tool's"
@@ -49,7 +48,7 @@ def foreign_at(row: LegacyFile, path: Path) -> str | None:
 @lru_cache(maxsize=1024)  # every result says whether legacy files lie here, so an unchanged one is read once
 def _foreign_content(row: LegacyFile, path: Path, *_unchanged: int) -> str | None:
     if row.kind in {LegacyKind.STATE, LegacyKind.PRD}:
-        return _foreign_document(row, read_small(path, _LARGEST_STATE) or b"")
+        return _foreign_document(row, read_small(path, LARGEST_DOCUMENT) or b"")
     ours = {
         LegacyKind.CHECKPOINTS: _holds_checkpoints,
         LegacyKind.FEEDBACK_FOLDER: _holds_feedback,
@@ -85,7 +84,7 @@ def _holds_checkpoints(row: LegacyFile, folder: Path) -> bool:
     files = [entry for entry in sorted(folder.iterdir()) if entry.is_file() and not entry.is_symlink()]
     if not files:
         return row.is_certain
-    return any(_fits(row, read_small(file, _LARGEST_STATE) or b"") for file in files[:_ENOUGH])
+    return any(_fits(row, read_small(file, LARGEST_DOCUMENT) or b"") for file in files[:_ENOUGH])
 
 
 def _holds_feedback(_row: LegacyFile, folder: Path) -> bool:
@@ -101,9 +100,9 @@ def _holds_notes(row: LegacyFile, path: Path) -> bool:
 
 
 def _all_lines(path: Path) -> list[bytes]:
-    return (read_small(path, _LARGEST_STATE) or b"").split(b"\n")
+    return (read_small(path, LARGEST_DOCUMENT) or b"").split(b"\n")
 
 
 def _fits(row: LegacyFile, data: bytes) -> bool:
     value = parse_object(data)
-    return value is not None and row.all_of <= value.keys() and bool(row.any_of & value.keys())
+    return value is not None and row.fits(value.keys())

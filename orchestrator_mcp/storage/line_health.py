@@ -1,7 +1,6 @@
 """How well are the lines of one file? Counted in one pass, without a lock."""
 
 import base64
-import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from orchestrator_mcp.records.base import parse_time
 
 from .files import open_plain, refusals
 from .lines import parse_object, read_lines
+from .reading import parsed
 
 _CHUNK = 1 << 20
 
@@ -45,7 +45,6 @@ class Fragments(NamedTuple):
     lines: int
     bytes: int
     first: datetime | None
-    last: datetime | None
 
 
 def examine_lines(path: Path, model: type[BaseModel] | None) -> LineHealth:
@@ -72,31 +71,19 @@ def examine_lines(path: Path, model: type[BaseModel] | None) -> LineHealth:
 def examine_quarantine(path: Path) -> Fragments:
     """What was set aside because it could not be read."""
     notes = list(_notes(path))
-    times = sorted(moment for moment, _ in notes if moment is not None)
-    return Fragments(len(notes), sum(size for _, size in notes), *((times[0], times[-1]) if times else (None, None)))
+    first = min((moment for moment, _ in notes if moment is not None), default=None)
+    return Fragments(len(notes), sum(size for _, size in notes), first)
 
 
 def _judge(found: LineHealth, number: int, data: bytes, model: type[BaseModel] | None) -> None:
-    try:
-        record = None if model is None else model.model_validate_json(data)
-    except ValidationError:
-        record = None
-    if record is not None:
-        found.note(getattr(record, "timestamp", None))
-        return
-    value = parse_object(data)
-    if value is None or not _fits(model, value):
+    record = parse_object(data) if model is None else parsed(model, data)
+    if record is None:
         found.bad += 1
         found.first_bad = found.first_bad or number
+    elif isinstance(record, dict):
+        found.note(_time(record.get("timestamp")))
     else:
-        found.note(_time(value.get("timestamp")))
-
-
-def _fits(model: type[BaseModel] | None, value: dict[str, Any]) -> bool:
-    """A second look, by the parser that knows about lone surrogates."""
-    with contextlib.suppress(ValidationError):
-        return model is None or bool(model.model_validate(value))
-    return False
+        found.note(getattr(record, "timestamp", None))
 
 
 def _notes(path: Path) -> Iterator[tuple[datetime | None, int]]:

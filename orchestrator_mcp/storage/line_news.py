@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from .chunks import CHUNK, read_chunks
 from .files import replace_by_chunks, write_chunks
 from .lines import parse_object, read_lines
-from .snapshot_contents import CHUNK, read_chunks
 
 
 def news(ours: Path, theirs: Path, *, nameless: bool = True) -> Iterator[bytes]:
@@ -36,15 +37,25 @@ def news(ours: Path, theirs: Path, *, nameless: bool = True) -> Iterator[bytes]:
             yield line.data + b"\n"
 
 
+def add(stream: Path, lines: Iterator[bytes]) -> bool:
+    """Put lines at the end of a stream, all at once; whether there were any.
+
+    A power loss may keep the second of two appends, and lose the first.
+    """
+    first = next(lines, None)
+    if first is None:
+        return False
+    replace_by_chunks(stream, chain(read_chunks(stream), (first,), lines))
+    return True
+
+
 def unite(ours: Path, theirs: Path) -> None:
     """Make `ours` hold what either holds: theirs, if it goes on where ours ends; else our lines, then the news."""
     if _goes_on(ours, theirs):
         ours.unlink()
         write_chunks(ours, read_chunks(theirs), durable=False)
         return
-    lines = list(news(ours, theirs, nameless=False))
-    if lines:
-        replace_by_chunks(ours, (*read_chunks(ours), *lines))
+    add(ours, news(ours, theirs, nameless=False))
 
 
 def _goes_on(ours: Path, theirs: Path) -> bool:

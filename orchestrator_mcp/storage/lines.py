@@ -124,7 +124,8 @@ class LineFile:
             end = self._healed_end(fd)
             if end and end + len(data) > self.rotate_at:
                 rotate(self.path, fd)
-                fd, end = self._current(), 0
+                fd = self._current()
+                end = os.fstat(fd).st_size
             try:
                 write_all(fd, data, end)
             except BaseException:

@@ -5,14 +5,15 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import lock_descriptor, unlock_descriptor
 
-from orchestrator_mcp.errors import WorkspaceBusyError
+from orchestrator_mcp.errors import OrchestratorError, WorkspaceBusyError
 
 from .files import is_at, open_plain, refusals
+from .paths import OrchestratorPaths
 from .processes import lock_holders
 
 FIRST_WAIT = 50e-6
@@ -139,3 +140,51 @@ class Locks:
         """The lock of a folder; its file is called `lock` and lies inside."""
         with self._guard:
             return self._locks.setdefault(folder, FolderLock(folder / "lock"))
+
+
+@contextlib.contextmanager
+def session_lock(paths: OrchestratorPaths, name: str) -> Iterator[None]:
+    """Hold the lock of the session that a file of the store lies in, if it lies in one; the store's is held already.
+
+    It is a lock of its own, closed after use: there may be more sessions than files can be open.
+    """
+    top, _, inside = name.partition("/")
+    session = paths.sessions_dir() / inside.partition("/")[0]
+    if top != paths.sessions_dir().name or not inside or not session.is_dir():
+        yield
+        return
+    lock = FolderLock(session / "lock")
+    try:
+        with lock.held():
+            yield
+    finally:
+        lock.close()
+
+
+def finish_if_free(
+    paths: OrchestratorPaths, what: str, unfinished: Callable[[], bool], finish: Callable[[], list[str] | None]
+) -> list[str]:
+    """Finish under the store lock what a crash cut short; for any command that writes. Never waits, never raises.
+
+    Args:
+        paths: the store's.
+        what: it is, such as `a migration`.
+        unfinished: whether there is any; asked without the lock.
+        finish: does it, and returns warnings if it has any.
+
+    Returns:
+        Warnings. None if nothing was found, or if another process is at it.
+    """
+    lock = FolderLock(paths.lock_file(), deadline=0.0)
+    try:
+        with refusals(f"finishing {what} in", paths.orchestrator_dir):
+            if not unfinished():
+                return []
+            with lock.held():
+                return finish() or []
+    except WorkspaceBusyError:
+        return []
+    except OrchestratorError as error:
+        return [f"{what.capitalize()} that was cut short could not be finished: {error}"]
+    finally:
+        lock.close()

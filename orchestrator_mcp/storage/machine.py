@@ -42,6 +42,21 @@ def is_read_only(folder: Path) -> bool:
         return hasattr(os, "statvfs") and bool(os.statvfs(_existing(folder)).f_flag & os.ST_RDONLY)
 
 
+def is_writable(folder: Path) -> bool:
+    """Whether this user may write in a folder."""
+    return os.access(folder, os.W_OK)
+
+
+def is_one_disk(one: Path, other: Path) -> bool:
+    """Whether two folders lie on the same file system.
+
+    Raises:
+        StorageError: (and its kin) if the operating system refuses.
+    """
+    with refusals("looking at", one):
+        return one.stat().st_dev == other.stat().st_dev
+
+
 def file_system(folder: Path) -> str | None:
     """The type of the file system that a folder lies on, such as `ext4`; None where that cannot be told."""
     try:

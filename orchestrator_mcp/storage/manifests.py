@@ -21,19 +21,18 @@ from orchestrator_mcp.records.base import ID_PATTERN
 from orchestrator_mcp.records.legacy import LEGACY_FILES, OF_THE_STORE
 from orchestrator_mcp.records.migration import Manifest, Original, Placement
 
-from .files import is_folder, read_small, refusals, replace_file, sync_folder
+from .files import LARGEST_DOCUMENT, is_folder, read_small, refusals, replace_file, sync_folder
 from .paths import OrchestratorPaths
 
 PENDING, DONE, UNDOING, UNDONE = "pending.json", "manifest.json", "rollback.json", "rolled_back.json"
 
-PREPARED, REPLACED = "prepared", "replaced"
-"""Folders of a backup: what is put in place after the commit, and copies of what stood there."""
+PREPARED, REPLACED, KEPT = "prepared", "replaced", "kept"
+"""Folders of a backup: what is put in place after the commit, copies of what stood there, and copies of what stays."""
 
 _STAGE = "migration-"
 _OF_THE_STORE = {row.becomes for row in LEGACY_FILES if row.kind in OF_THE_STORE}
 _NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,70}"
 _STATE = re.compile(f"sessions/{_NAME}/(state|workflows/{_NAME})[.]json")
-LARGEST_MANIFEST = 64 << 20
 
 
 def completed(paths: OrchestratorPaths) -> list[Manifest]:
@@ -54,7 +53,7 @@ def work_of(paths: OrchestratorPaths, manifest: Manifest) -> Path:
 def is_unfinished(backup: Path) -> bool:
     """Whether something is still to be done here; with nothing decided yet, that is to remove it."""
     names = set(os.listdir(backup))
-    return names <= {PREPARED, REPLACED} or bool(names & {PENDING, UNDOING})
+    return names <= {PREPARED, REPLACED, KEPT} or bool(names & {PENDING, UNDOING})
 
 
 def backup_of(paths: OrchestratorPaths, session_id: str) -> Path:
@@ -68,7 +67,7 @@ def backups(paths: OrchestratorPaths) -> Iterator[Path]:
     Raises:
         StorageError: if the operating system refuses.
     """
-    for path in _listed(paths.backup_dir()):
+    for path in listed(paths.backup_dir()):
         if re.match(ID_PATTERN, path.name) and is_folder(path):
             yield path
 
@@ -84,10 +83,15 @@ def stages(paths: OrchestratorPaths) -> Iterator[Path]:
     Raises:
         StorageError: if the operating system refuses.
     """
-    return (path for path in _listed(paths.tmp_dir()) if path.name.startswith(_STAGE))
+    return (path for path in listed(paths.tmp_dir()) if path.name.startswith(_STAGE))
 
 
-def _listed(folder: Path) -> list[Path]:
+def listed(folder: Path) -> list[Path]:
+    """What lies in a folder of ours, in order of the names; nothing where there is none, or a link to one.
+
+    Raises:
+        StorageError: if the operating system refuses.
+    """
     with refusals("listing", folder):
         return sorted(folder.iterdir()) if is_folder(folder) else []
 
@@ -99,7 +103,7 @@ def read_manifest(paths: OrchestratorPaths, path: Path) -> Manifest:
         MigrationError: if it cannot be read, or asks for more than to move legacy files of this work tree.
     """
     try:
-        manifest = Manifest.model_validate_json(read_small(path, LARGEST_MANIFEST) or b"")
+        manifest = Manifest.model_validate_json(read_small(path, LARGEST_DOCUMENT) or b"")
     except ValidationError as error:
         raise MigrationError(
             f"{path} cannot be read, so nothing was moved. Compare it with a copy of yours."
@@ -129,7 +133,9 @@ def _is_legacy(name: str) -> bool:
 
 def _is_harmless(original: Original) -> bool:
     """Whether a path leads nowhere else."""
-    return all(part not in {"", ".", ".."} and "\\" not in part for part in original.path.split("/"))
+    return all(
+        part not in {"", ".", ".."} and (os.sep == "/" or os.sep not in part) for part in original.path.split("/")
+    )
 
 
 def _is_ours_to_place(one: Placement) -> bool:
@@ -151,12 +157,3 @@ def mark(paths: OrchestratorPaths, finishing: Path | None = None) -> None:
     else:
         marker.unlink()
         sync_folder(marker.parent)
-
-
-def rename(source: Path, target: Path) -> None:
-    """Rename, durably."""
-    with refusals("renaming", source):
-        os.rename(source, target)
-        sync_folder(target.parent)
-        if source.parent != target.parent:
-            sync_folder(source.parent)

@@ -4,17 +4,19 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from orchestrator_mcp.errors import MigrationError, OrchestratorError, WorkspaceBusyError
+from orchestrator_mcp.errors import MigrationError
 from orchestrator_mcp.records.migration import EntryKind, Manifest, Original, Placement
 
 from .arrival import arrive
-from .backup import ORIGINALS, copy_file, remove_tree, stash
-from .files import FILE_MODE, make_folder, refusals, sync_folder, write_new
-from .locks import FolderLock, Locks
+from .backup import ORIGINALS, copy_file, stash
+from .files import FILE_MODE, make_folder, sync_folder, write_new
+from .locks import Locks, finish_if_free
 from .manifests import (
     DONE,
+    KEPT,
     PENDING,
     PREPARED,
     REPLACED,
@@ -24,7 +26,6 @@ from .manifests import (
     is_unfinished,
     mark,
     read_manifest,
-    rename,
     stage_of,
     stages,
     work_of,
@@ -33,7 +34,8 @@ from .paths import OrchestratorPaths
 from .placements import folders, place
 from .rollback import undo
 from .sessions import SessionManager
-from .survey import hash_file, look
+from .survey import look
+from .trees import hash_file, remove_tree, rename, sync_beneath
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,18 @@ def prepared_session(paths: OrchestratorPaths, first: str, session_id: str) -> P
     return backup_of(paths, first) / PREPARED / "sessions" / session_id
 
 
+def keep(paths: OrchestratorPaths, session_id: str, copies: Sequence[Copy]) -> None:
+    """Copy into the backup what stays where it is and goes nowhere else."""
+    for one in copies:
+        _copy(one, backup_of(paths, session_id) / KEPT / one.to)
+
+
 def commit(paths: OrchestratorPaths, manifest: Manifest) -> None:
     """Make the built session appear. The manifest is durable before it, and so are all folders above it."""
     backup = backup_of(paths, manifest.session_id)
     make_folder(backup)
     make_folder(paths.sessions_dir())
-    for inside, _, _ in os.walk(backup, topdown=False):
-        sync_folder(Path(inside))
+    sync_beneath(backup)
     write_new(backup / PENDING, manifest.model_dump_json(indent=1).encode() + b"\n")
     for folder in (backup, backup.parent, paths.orchestrator_dir, paths.base_dir):
         sync_folder(folder)
@@ -121,23 +128,8 @@ def unfinished(paths: OrchestratorPaths) -> bool:
 
 
 def recover(paths: OrchestratorPaths, locks: Locks) -> list[str]:
-    """Finish, or sweep away, what a crash cut short; for any command that writes. Never waits, never raises.
-
-    Returns:
-        Warnings. None if nothing was found, or if another process is at it.
-    """
-    lock = FolderLock(paths.lock_file(), deadline=0.0)
-    try:
-        if not unfinished(paths):
-            return []
-        with lock.held(), refusals("finishing a migration in", paths.orchestrator_dir):
-            return recover_locked(paths, locks)[1]
-    except WorkspaceBusyError:
-        return []
-    except OrchestratorError as error:
-        return [f"A migration that was cut short could not be finished: {error}"]
-    finally:
-        lock.close()
+    """Finish, or sweep away, what a crash cut short, if nobody is at it; returns warnings."""
+    return finish_if_free(paths, "a migration", partial(unfinished, paths), lambda: recover_locked(paths, locks)[1])
 
 
 def recover_locked(paths: OrchestratorPaths, locks: Locks) -> tuple[list[Manifest], list[str]]:

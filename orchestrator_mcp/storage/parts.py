@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from orchestrator_mcp.errors import NotFoundError
 
-from .files import make_folder, open_plain, sync_folder
+from .files import is_folder, make_folder, open_plain, sync_folder
 
 ROTATED = "rotated"
 
@@ -111,12 +111,23 @@ def _opened(path: Path, stack: ExitStack) -> BinaryIO | None:
 def rotate(path: Path, fd: int) -> None:
     """Put a file among the parts, durably; for whoever holds its lock and has healed it. The next append makes another.
 
-    What other processes wrote and did not sync yet is synced here: they will sync its successor.
+    What other processes wrote and did not sync yet is synced here: they will sync its successor. A file after whose
+    parts there is no number left stays where it is, and grows.
     """
+    number = _next_number(path)
+    if not _is_number(str(number)):
+        return
     os.fsync(fd)
-    number = max(_numbers(f"{path.parent}/{ROTATED}"), default=0) + 1
     target = path.parent / ROTATED / str(number) / path.name
     make_folder(target.parent)
     os.rename(path, target)
     sync_folder(target.parent)
     sync_folder(path.parent)
+
+
+def _next_number(path: Path) -> int:
+    """The first free one after all of the file's parts. Folders in which it has none may bear any number."""
+    number = max((int(part.parent.name) for part in rotated(path)), default=0) + 1
+    while os.path.lexists(path.parent / ROTATED / str(number)) and not is_folder(path.parent / ROTATED / str(number)):
+        number += 1
+    return number

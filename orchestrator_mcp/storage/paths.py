@@ -59,7 +59,7 @@ def find_roots(environ: Mapping[str, str], cwd: Path, root: str | None = None, *
 
 def _work_root(environ: Mapping[str, str], cwd: Path, named: str | None, home: Path | None) -> Path:
     if named:
-        work = _named_folder(cwd, named)
+        work = _named_folder(typed_path(named, home, cwd))
         if work is None:
             raise InvalidInputError(f"The root {named!r} is not a folder. Name an existing one with --root.")
         return work
@@ -82,11 +82,17 @@ def _is(question: Callable[[Path], bool], path: Path) -> bool:
         return False
 
 
-def _named_folder(cwd: Path, named: str) -> Path | None:
+def typed_path(typed: str, home: Path | None, cwd: Path) -> Path:
+    """What a person means by a path: `~` is the home folder, and all else begins where they stand."""
+    first, _, rest = typed.partition("/")
+    return home / rest if first == "~" and home else cwd / typed
+
+
+def _named_folder(place: Path) -> Path | None:
     try:
-        folder = (cwd / Path(named).expanduser()).resolve()
+        folder = place.resolve()
         return folder if folder.is_dir() else None
-    except (OSError, RuntimeError, ValueError):  # an unknown ~user, a NUL, a name far too long
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a NUL, a name far too long
         return None
 
 
@@ -177,6 +183,11 @@ class OrchestratorPaths:
         """Whether the store lies in the project's folder; else a person keeps it under the home folder."""
         return self.orchestrator_dir == self.base_dir / DIRECTORY
 
+    def shown(self, path: Path) -> str:
+        """A path in the store, as messages name it: from the project's folder on, or from the home folder."""
+        folder = DIRECTORY if self.in_project else f"~/{DIRECTORY}/stores/{self.orchestrator_dir.name}"
+        return f"{folder}/{path.relative_to(self.orchestrator_dir).as_posix()}"
+
     def meta_file(self) -> Path:
         return self.orchestrator_dir / META
 
@@ -203,9 +214,6 @@ class OrchestratorPaths:
 
     def archive_dir(self) -> Path:
         return self.orchestrator_dir / "archive"
-
-    def prd_dir(self) -> Path:
-        return self.orchestrator_dir / "prd"
 
     def config_file(self) -> Path:
         return self.orchestrator_dir / CONFIG

@@ -4,18 +4,17 @@ Each is prepared in the backup, beside a copy of what it replaces, and takes its
 them half done can finish.
 """
 
-import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator_mcp.records.migration import Manifest, Placement
 
-from .files import make_folder, refusals, sync_folder
-from .locks import FolderLock
-from .manifests import PREPARED, REPLACED, rename
+from .files import make_folder, refusals, refuse_linked, sync_folder
+from .locks import session_lock
+from .manifests import PREPARED, REPLACED
 from .paths import OrchestratorPaths
-from .survey import hash_file
+from .trees import hash_file, rename
 
 
 def place(paths: OrchestratorPaths, manifest: Manifest, backup: Path) -> list[str]:
@@ -55,11 +54,18 @@ def _state(paths: OrchestratorPaths, one: Placement) -> str:
     return "before" if found == one.replaces else "placed" if found == one.sha256 else "changed"
 
 
+def _refuse_links(paths: OrchestratorPaths, one: Placement, backup: Path) -> None:
+    refuse_linked(paths.orchestrator_dir, one.to)
+    for folder in (PREPARED, REPLACED):
+        refuse_linked(backup, f"{folder}/{one.to}")
+
+
 def _place_one(paths: OrchestratorPaths, one: Placement, backup: Path) -> str | None:
     prepared, target = backup / PREPARED / one.to, paths.orchestrator_dir / one.to
+    _refuse_links(paths, one, backup)
     if _was_placed(backup, one):
         return None
-    with _lock(paths, one):
+    with session_lock(paths, one.to):
         if one.sha256 is not None and _state(paths, one) != "before":
             return f"{one.to} was changed meanwhile, so it stays as it is; what belonged there is {prepared}."
         make_folder(target.parent)
@@ -72,9 +78,10 @@ def _place_one(paths: OrchestratorPaths, one: Placement, backup: Path) -> str | 
 
 def _unplace_one(paths: OrchestratorPaths, one: Placement, backup: Path, aside: Path) -> str | None:
     target, replaced, moved = paths.orchestrator_dir / one.to, backup / REPLACED / one.to, None
+    _refuse_links(paths, one, backup)
     if not _was_placed(backup, one):
         return None
-    with _lock(paths, one):
+    with session_lock(paths, one.to):
         state = _state(paths, one)
         if state == "before":
             return None
@@ -91,19 +98,3 @@ def _unplace_one(paths: OrchestratorPaths, one: Placement, backup: Path, aside: 
             target.unlink()
             sync_folder(target.parent)
     return moved
-
-
-@contextlib.contextmanager
-def _lock(paths: OrchestratorPaths, one: Placement) -> Iterator[None]:
-    """A session's own lock for what lies in it; all else is the store's, whose lock is held already."""
-    top, _, rest = one.to.partition("/")
-    session = paths.sessions_dir() / rest.partition("/")[0]
-    if one.sha256 is None or top != "sessions" or not session.is_dir():
-        yield
-        return
-    lock = FolderLock(session / "lock")
-    try:
-        with lock.held():
-            yield
-    finally:
-        lock.close()

@@ -9,13 +9,13 @@ from pydantic import ValidationError
 from orchestrator_mcp.errors import NotFoundError, OrchestratorError
 from orchestrator_mcp.records.feedback import RepoType
 from orchestrator_mcp.records.legacy import LegacyKind
+from orchestrator_mcp.records.wording import counted
 from orchestrator_mcp.records.workflow import LogEvent, WorkflowState
 
-from .files import read_small
-from .streams import Read, read_records
+from .files import LARGEST_DOCUMENT, read_small
+from .reading import Read, read_records
 from .workspace import Workspace
 
-_LARGEST_STATE = 64 << 20
 _SIGNS = (
     (RepoType.PYTHON, ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")),
     (RepoType.JAVASCRIPT, ("package.json",)),
@@ -104,13 +104,13 @@ def _read(place: str | None, state: Path | None, finished: list[Path], log: Path
     others = tuple(read for path in finished if (read := _state(path, problems)))
     events: Read[LogEvent] = read_records(LogEvent, log) if log else Read()
     if log and events.bad_lines:
-        problems.append(f"{events.bad_lines} lines of {log.name} could not be read and were left out.")
+        problems.append(f"{counted(events.bad_lines, 'line')} of {log.name} could not be read.")
     return WorkflowFiles(place, current, others, tuple(events.records), tuple(problems))
 
 
 def _state(path: Path, problems: list[str]) -> WorkflowState | None:
     try:
-        data = read_small(path, _LARGEST_STATE)
+        data = read_small(path, LARGEST_DOCUMENT)
         return None if data is None else WorkflowState.model_validate_json(data)
     except (ValidationError, OrchestratorError):
         problems.append(f"{path.name} could not be read as a workflow's state and was left out.")

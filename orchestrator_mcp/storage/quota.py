@@ -1,5 +1,6 @@
 """How much does the store hold, and how much may it? Measured now and then, counted up in between."""
 
+import contextlib
 import os
 import threading
 import time
@@ -10,12 +11,14 @@ from orchestrator_mcp.errors import OrchestratorError, StorageFullError
 
 from .files import make_folder, read_small, replace_file
 from .paths import OrchestratorPaths
+from .trees import walk
 
 TRUSTED = 600.0
 """Seconds for which a measurement is believed, by other processes too: so long may the store grow unseen."""
 
 _MEGABYTE = 1 << 20
 _NAME = "size"
+_NO_STORE = 1 << 60
 
 
 class Quota:
@@ -50,8 +53,8 @@ class Quota:
                 raise StorageFullError(
                     f"The store holds {self._held / _MEGABYTE:,.0f} MB and may hold {limit:,} (max_store_mb), so it "
                     "takes no new entries; what runs can be finished. Make room with `orchestrator session clean` "
-                    "and `orchestrator session compact`, remove .orchestrator/archive if reviews need not count it, "
-                    "or raise max_store_mb with `orchestrator config set max_store_mb N`."
+                    f"and `orchestrator session compact`, remove {self._paths.shown(self._paths.archive_dir())} if "
+                    "reviews need not count it, or raise max_store_mb with `orchestrator config set max_store_mb N`."
                 )
             self._held += size
 
@@ -65,7 +68,9 @@ class Quota:
         try:
             age = time.time() - place.lstat().st_mtime
             if 0 <= age < TRUSTED:
-                return int(read_small(place, 40) or b"")
+                held = int(read_small(place, 40) or b"")
+                if 0 <= held < _NO_STORE:  # a cloned repository may have brought it
+                    return held
         except (OSError, ValueError, OrchestratorError):
             pass
         return self._measured()
@@ -82,16 +87,8 @@ class Quota:
 
 def _sizes(folder: Path, left_out: set[Path]) -> Iterator[int]:
     """The bytes of every file beneath; links are not followed, and what vanishes meanwhile counts nothing."""
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            if Path(entry.path) not in left_out:
-                yield from _sizes(Path(entry.path), set())
-        else:
-            try:
-                yield entry.stat(follow_symlinks=False).st_size
-            except OSError:
-                continue
+    for inside, folders, names in walk(folder):
+        folders[:] = [name for name in folders if inside / name not in left_out]
+        for name in names:
+            with contextlib.suppress(OSError):
+                yield os.lstat(f"{inside}/{name}").st_size

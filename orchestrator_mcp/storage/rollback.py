@@ -7,16 +7,15 @@ from pathlib import Path
 from orchestrator_mcp.records.migration import Manifest
 
 from .archive import archived
-from .backup import DISPLACED, ORIGINALS, is_intact, remove_tree, restore
+from .backup import DISPLACED, ORIGINALS, is_intact, restore
 from .files import make_folder, read_small, refusals, replace_file, sync_folder
 from .locks import Locks
-from .manifests import DONE, UNDOING, UNDONE, backup_of, mark, rename, stage_of, work_of
+from .manifests import DONE, UNDOING, UNDONE, backup_of, mark, stage_of, work_of
 from .paths import OrchestratorPaths
 from .placements import changed_since, unplace
-from .survey import hash_file
+from .trees import files_beneath, hash_file, remove_tree, rename
 
-RETIRED = "sessions"
-
+_RETIRED = "sessions"
 _LOCK = "lock"
 
 
@@ -67,7 +66,7 @@ def undo(paths: OrchestratorPaths, locks: Locks, manifest: Manifest, backup: Pat
 
 def _retire(paths: OrchestratorPaths, locks: Locks, session_id: str, backup: Path) -> Path:
     """Take a session away between two appends: whoever waits for its lock finds it gone, and loses nothing."""
-    session, retired = _place_of(paths, session_id), backup / RETIRED / session_id
+    session, retired = _place_of(paths, session_id), backup / _RETIRED / session_id
     make_folder(retired.parent)
     if session.is_dir():
         lock = locks.of(session)
@@ -111,9 +110,5 @@ def _sweep(paths: OrchestratorPaths, backup: Path) -> None:
 
 
 def _written_since(session: Path, files: Mapping[str, str]) -> bool:
-    there = {
-        path.relative_to(session).as_posix(): path
-        for path in session.rglob("*")
-        if path.name != _LOCK and (path.is_symlink() or not path.is_dir())
-    }
+    there = {path.relative_to(session).as_posix(): path for path in files_beneath(session) if path.name != _LOCK}
     return there.keys() != files.keys() or any(hash_file(path)[1] != files[name] for name, path in there.items())

@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from orchestrator_mcp.records.session import Session
 from orchestrator_mcp.records.streams import STREAMS
 
 from .arrival import arrive, staging
-from .files import is_folder, read_small, refusals, replace_file, write_new
+from .files import is_folder, read_small, refusals, refuse_linked, replace_file, write_new
 from .ids import id_of, new_id
 from .lines import encode_line, read_lines
 from .locks import FolderLock
@@ -47,10 +47,11 @@ def check_session_id(session_id: str) -> str:
 
 
 class SessionManager:
-    """Create, find and list sessions of the store at `paths`."""
+    """Create, find and list sessions of the store at `paths`, whose lock is `lock`."""
 
-    def __init__(self, paths: OrchestratorPaths) -> None:
+    def __init__(self, paths: OrchestratorPaths, lock: FolderLock | None = None) -> None:
         self.paths = paths
+        self._lock = lock or FolderLock(paths.lock_file())
 
     def create_session(
         self,
@@ -67,25 +68,43 @@ class SessionManager:
         """
         session_id = check_session_id(session_id or new_id())
         now = now or datetime.now(UTC)
-        open_store(self.paths, FolderLock(self.paths.lock_file()), now)
-        worktree = None if self.paths.work_root == self.paths.base_dir else str(self.paths.work_root)
-        session = Session(
-            session_id=session_id,
-            created_at=now,
-            repo_root=str(self.paths.base_dir),
-            worktree=worktree,
-            client=client,
-            client_session=client_session,
-            label=label,
+        open_store(self.paths, self._lock, now)
+        self._make(
+            Session(session_id=session_id, created_at=now, client=client, client_session=client_session, label=label)
         )
-        data = encode_line(session.model_dump(mode="json", exclude_none=True))
+        self.point_at_first(session_id)
+        return session_id
+
+    def point_at_first(self, session_id: str) -> None:
+        """Make a session current if none is."""
+        if self.get_current_session() is None:
+            with self._lock.held():
+                if self.get_current_session() is None:
+                    self.set_current_session(session_id)
+
+    def current_or_new(self, is_live: Callable[[str], bool], *, client: str | None, now: datetime) -> str:
+        """The current session if it is live, else a new one, current from now on. Of several processes one makes it."""
+        current = self.get_current_session()
+        # Looked at again: another process may have chosen another one, and what is live would be that one.
+        if current is None or not is_live(current) or self.get_current_session() != current:
+            open_store(self.paths, self._lock, now)
+            with self._lock.held():
+                current = self.get_current_session()
+                if current is None or not is_live(current):
+                    current = new_id()
+                    self._make(Session(session_id=current, created_at=now, client=client))
+                    self.set_current_session(current)
+        return current
+
+    def _make(self, session: Session) -> None:
+        session_id = session.session_id
+        worktree = None if self.paths.work_root == self.paths.base_dir else str(self.paths.work_root)
+        here = {"repo_root": str(self.paths.base_dir), "worktree": worktree}
+        data = encode_line(session.model_copy(update=here).model_dump(mode="json", exclude_none=True))
         try:
             self._arrive(session_id, data)
         except NotFoundError:  # the stage was swept away by another process that cleaned up
             self._arrive(session_id, data)
-        if self.get_current_session() is None:
-            self.set_current_session(session_id)
-        return session_id
 
     def _arrive(self, session_id: str, data: bytes) -> None:
         with staging(self.paths.tmp_dir()) as stage:
@@ -131,6 +150,7 @@ class SessionManager:
         return sorted(self._entries())
 
     def _entries(self) -> Iterator[str]:
+        refuse_linked(self.paths.orchestrator_dir, self.paths.sessions_dir().name)
         with refusals("listing", self.paths.sessions_dir()):
             try:
                 entries = list(os.scandir(self.paths.sessions_dir()))
@@ -167,7 +187,7 @@ class SessionManager:
 
     def worktree_is_gone(self, session: Session) -> bool:
         """Whether the linked worktree in which a session was opened is no longer there."""
-        return session.worktree is not None and not Path(session.worktree).is_dir()
+        return session.worktree is not None and not os.path.isdir(session.worktree)  # noqa: PTH112  is_dir may raise
 
     def get_current_session(self) -> str | None:
         """The session that `current` names, if there is one: a default for people, never more than that."""
@@ -199,6 +219,11 @@ class SessionManager:
         if not self.exists(check_session_id(session_id)):
             raise NotFoundError(f"There is no session {session_id}. `orchestrator session list` shows them.")
         replace_file(self.paths.current_file(), session_id.encode() + b"\n")
+
+    def chosen_at(self) -> datetime:
+        """When a session was last made current."""
+        with refusals("looking at", self.paths.current_file()):
+            return datetime.fromtimestamp(self.paths.current_file().lstat().st_mtime, UTC)
 
     _set_current_session = set_current_session  # as the first sketch of this class called it
 

@@ -4,23 +4,24 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from orchestrator_mcp.errors import NotFoundError, SnapshotError
+from orchestrator_mcp.records.base import MAX_RECORD_BYTES
 from orchestrator_mcp.records.snapshot import LONGEST_PATH, LeftOut, SnapshotFile
 from orchestrator_mcp.records.streams import STREAMS
 from orchestrator_mcp.records.workflow import FINISHED, STATE_FILE
 
-from .files import make_folder, open_plain, refusals, write_chunks
+from .chunks import Measured, chunks_of
+from .files import is_folder, make_folder, open_plain, refusals, write_chunks
 from .lines import parse_object
 from .parts import ROTATED
 from .paths import CONFIG, META, OrchestratorPaths
 from .sessions import is_safe_name
 from .travel import travels
+from .trees import walk
 
-CHUNK = 1 << 20
 LINES = ".jsonl"
 SESSIONS, ARCHIVE = "sessions", "archive"
 
@@ -32,6 +33,7 @@ _AGAIN = re.compile(r"~[0-9]{1,9}")  # a session that was used and archived agai
 _PRIVATE = "private: what a person said or an agent did; --include-private takes it along"
 _UNKNOWN = "not one of our files, or a name that is not safe everywhere"
 _NO_FILE = "no plain file that only one name leads to"
+_LONGEST_LINE = 16 * MAX_RECORD_BYTES  # of a legacy log that was migrated byte for byte; ours are shorter
 _EXAMPLES = 3
 _ATTEMPTS = 5
 
@@ -44,25 +46,6 @@ class Found(NamedTuple):
 
     paths: list[str]
     left_out: list[LeftOut]
-
-
-class Measured:
-    """Chunks as they pass, and what they add up to."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = chunks
-        self._digest = sha256()
-        self.size = 0
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._chunks:
-            self.size += len(chunk)
-            self._digest.update(chunk)
-            yield chunk
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
 
 
 def stream_of(path: str) -> str:
@@ -101,6 +84,11 @@ def find(paths: OrchestratorPaths, *, include_private: bool = False) -> Found:
     )
 
 
+def folders(paths: OrchestratorPaths) -> Iterator[Path]:
+    """Every folder of the store in which such files lie."""
+    return (folder for folder, _ in _folders(paths.orchestrator_dir))
+
+
 def captured(
     paths: OrchestratorPaths, names: Callable[[], list[str]], stage: Path, content: Content
 ) -> list[SnapshotFile]:
@@ -132,13 +120,6 @@ def as_it_is(_path: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
     return chunks
 
 
-def read_chunks(path: Path) -> Iterator[bytes]:
-    """A plain file's content, a piece at a time."""
-    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file, refusals("reading", path):
-        while chunk := file.read(CHUNK):
-            yield chunk
-
-
 def _measure(paths: OrchestratorPaths, name: str, content: Content, copy: Path | None) -> SnapshotFile | None:
     source = paths.orchestrator_dir / name
     try:
@@ -147,7 +128,7 @@ def _measure(paths: OrchestratorPaths, name: str, content: Content, copy: Path |
         return None  # a state that moved among the finished ones; its log tells of it
     with os.fdopen(fd, "rb") as file, refusals("reading", source):
         mtime = int(os.fstat(fd).st_mtime)
-        passing = Measured(content(name, _whole_lines(file) if name.endswith(LINES) else _chunks(file)))
+        passing = Measured(content(name, _whole_lines(file, source) if name.endswith(LINES) else chunks_of(file)))
         if copy is None:
             for _ in passing:
                 pass
@@ -157,34 +138,38 @@ def _measure(paths: OrchestratorPaths, name: str, content: Content, copy: Path |
     return SnapshotFile(path=name, size=passing.size, sha256=passing.sha256, mtime=max(0, mtime))
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK):
-        yield chunk
-
-
-def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
+def _whole_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
     """All but the torn end that somebody is just writing, or died over; one that lacks only its newline gets it."""
-    rest = b""
-    for chunk in _chunks(file):
-        rest += chunk
-        end = rest.rfind(b"\n") + 1
+    rest = bytearray()
+    for chunk in chunks_of(file):
+        end = chunk.rfind(b"\n") + 1
         if end:
-            yield rest[:end]
-            rest = rest[end:]
-    if rest and parse_object(rest) is not None:
-        yield rest + b"\n"
+            yield bytes(rest) + chunk[:end]
+            rest.clear()
+        rest += chunk[end:]
+        if len(rest) > _LONGEST_LINE:
+            raise SnapshotError(
+                f"{path} has a line of more than {_LONGEST_LINE:,} bytes, which is no record. Look at the file."
+            )
+    if rest and parse_object(bytes(rest)) is not None:
+        yield bytes(rest) + b"\n"
 
 
 def _walk(top: Path) -> Iterator[tuple[str, bool]]:
     """Every file and link of the folders that are packed up, and whether it is a plain file."""
     for name in _ALL:
-        path = top / name
-        if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
-            yield name, _is_plain(path)
-        for folder, folders, files in os.walk(path):
-            linked = [one for one in folders if os.path.islink(os.path.join(folder, one))]  # noqa: PTH114, PTH118
-            for one in (*linked, *files):
-                yield Path(folder, one).relative_to(top).as_posix(), _is_plain(Path(folder, one))
+        if os.path.lexists(top / name) and not is_folder(top / name):
+            yield name, _is_plain(top / name)
+    for folder, files in _folders(top):
+        for path in (folder / one for one in files):
+            yield path.relative_to(top).as_posix(), _is_plain(path)
+
+
+def _folders(top: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder that is packed up, through no link, and the files and links in it."""
+    for name in filter(lambda name: is_folder(top / name), _ALL):
+        for folder, _, files in walk(top / name):
+            yield folder, files
 
 
 def _is_plain(path: Path) -> bool:

@@ -6,8 +6,6 @@ migration_backup/import-<id>/
     replaced/       our files as they were before theirs took their place
 """
 
-import contextlib
-import itertools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,22 +13,35 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from orchestrator_mcp.errors import OrchestratorError, SnapshotError, UnsafePathError, WorkspaceBusyError
+from orchestrator_mcp.errors import OrchestratorError, SnapshotError
 from orchestrator_mcp.records.snapshot import Pending
 
 from .arrival import TAKEN, arrive
-from .backup import remove_tree
-from .files import is_folder, make_folder, read_small, refusals, replace_by_chunks, sync_folder, write_chunks, write_new
-from .line_news import news
+from .chunks import read_chunks
+from .files import (
+    LARGEST_DOCUMENT,
+    is_folder,
+    is_staged,
+    make_folder,
+    read_small,
+    refusals,
+    refuse_linked,
+    sync_folder,
+    write_chunks,
+    write_new,
+)
+from .line_news import add, news
 from .lines import LineFile
-from .locks import FolderLock, Locks
-from .manifests import DONE, PENDING, rename
+from .locks import Locks, finish_if_free, session_lock
+from .manifests import DONE, PENDING, listed
 from .paths import OrchestratorPaths
-from .snapshot_contents import LINES, SESSIONS, is_ours, read_chunks
+from .snapshot_contents import LINES, folders, is_ours
 from .snapshot_difference import is_here, is_of_session, unit_of
+from .snapshot_guards import refuse_links
+from .trees import files_beneath, remove_tree, rename, walk
 
 if TYPE_CHECKING:
-    from .snapshot_archive import Snapshot
+    from .snapshot_manifest import Snapshot
 
 INCOMING, REPLACED = "incoming", "replaced"
 
@@ -47,24 +58,6 @@ def stage(snapshot: "Snapshot", wanted: Iterable[str], folder: Path) -> None:
             write_chunks(path, chunks, mtime=file.mtime)
 
 
-def check_places(paths: OrchestratorPaths, names: Iterable[str]) -> None:
-    """Look where files are to go, before anything is decided.
-
-    Raises:
-        UnsafePathError: if a link or no plain file stands there, or a link on the way.
-    """
-    for name in names:
-        _refuse_linked(paths, name)
-        target = paths.orchestrator_dir / name
-        if os.path.lexists(target) and (target.is_symlink() or not target.is_file()):
-            raise UnsafePathError(f"{target} is not a plain file, so nothing was changed. Move it away and try again.")
-        for parent in target.parents:
-            if os.path.lexists(parent):
-                if not parent.is_dir():
-                    raise UnsafePathError(f"{parent} is not a folder, so nothing was changed. Move it away, try again.")
-                break
-
-
 def commit(paths: OrchestratorPaths, folder: Path, pending: Pending) -> Path:
     """Decide: from here on the import happens, whatever is killed. Under the store lock."""
     write_new(folder / PENDING, pending.model_dump_json().encode() + b"\n")
@@ -79,7 +72,7 @@ def complete(paths: OrchestratorPaths, locks: Locks, decided: Path) -> list[str]
     Returns:
         The streams that lines were added to.
     """
-    _refuse_links(decided)
+    refuse_links(decided)
     incoming = _incoming(decided)
     pending = _pending(decided, incoming)
     units: dict[str, list[str]] = {}
@@ -97,30 +90,23 @@ def complete(paths: OrchestratorPaths, locks: Locks, decided: Path) -> list[str]
     return merged
 
 
+def kept_aside(paths: OrchestratorPaths, decided: Path) -> str | None:
+    """Where an import that is complete keeps what it replaced, relative to the project; None if it replaced nothing."""
+    return decided.relative_to(paths.base_dir).as_posix() if is_folder(decided) else None
+
+
 def recover(paths: OrchestratorPaths, locks: Locks) -> list[str]:
     """Finish what a crash cut short; for any command that writes. Never waits, never raises; returns warnings."""
-    unfinished = list(_unfinished(paths))
-    if not unfinished:
-        return []
-    lock = FolderLock(paths.lock_file(), deadline=0.0)
-    try:
-        with lock.held(), refusals("finishing an import in", paths.orchestrator_dir):
-            return recover_locked(paths, locks)
-    except WorkspaceBusyError:
-        return []
-    except OrchestratorError as error:
-        return [f"An import that was cut short could not be finished: {error}"]
-    finally:
-        lock.close()
+    return finish_if_free(paths, "an import", lambda: bool(_unfinished(paths)), lambda: _finish_all(paths, locks))
 
 
-def recover_locked(paths: OrchestratorPaths, locks: Locks) -> list[str]:
-    """The same under the store lock."""
+def _finish_all(paths: OrchestratorPaths, locks: Locks) -> list[str]:
     warnings = []
     for decided in _unfinished(paths):
         try:
-            _settle(paths, decided)
-            complete(paths, locks, decided)
+            with refusals("finishing", decided):
+                _settle(paths, decided)
+                complete(paths, locks, decided)
         except OrchestratorError as error:
             warnings.append(f"An import that was cut short could not be finished: {error}")
     return warnings
@@ -129,7 +115,7 @@ def recover_locked(paths: OrchestratorPaths, locks: Locks) -> list[str]:
 def _move_session(paths: OrchestratorPaths, decided: Path, unit: str, parts: list[str]) -> None:
     """As a whole by one rename; where one is there already, file by file between two appends."""
     target = paths.orchestrator_dir / unit
-    _refuse_linked(paths, unit)
+    refuse_linked(paths.orchestrator_dir, unit)
     if not os.path.lexists(target):
         make_folder(target.parent)
         try:
@@ -140,26 +126,9 @@ def _move_session(paths: OrchestratorPaths, decided: Path, unit: str, parts: lis
         else:
             sync_folder(target.parent)
             return
-    with _locked(paths, unit):
+    with session_lock(paths, unit):
         for path in parts:
             _replace(paths, decided, path)
-
-
-@contextlib.contextmanager
-def _locked(paths: OrchestratorPaths, path: str) -> Iterator[None]:
-    """Hold the lock of the session that a file is in; the store's is held already.
-
-    It is a lock of our own, closed after use: there may be more sessions than files can be open.
-    """
-    if not path.startswith(f"{SESSIONS}/"):
-        yield
-        return
-    lock = FolderLock(paths.orchestrator_dir / unit_of(path) / "lock")
-    try:
-        with lock.held():
-            yield
-    finally:
-        lock.close()
 
 
 def _move_file(paths: OrchestratorPaths, locks: Locks, decided: Path, unit: str, parts: list[str]) -> bool:
@@ -172,20 +141,21 @@ def _move_file(paths: OrchestratorPaths, locks: Locks, decided: Path, unit: str,
 
 
 def _merge(paths: OrchestratorPaths, locks: Locks, decided: Path, unit: str, parts: list[str]) -> bool:
-    _refuse_linked(paths, unit)
+    refuse_linked(paths.orchestrator_dir, unit)
     target = paths.orchestrator_dir / unit
+    for left in target.parent.glob(f".{target.name}.*"):  # by a merge that was killed: no other holds the lock
+        if is_staged(left.name):
+            left.unlink()
     LineFile(target, locks.of(paths.orchestrator_dir)).heal_locked()
-    lines = list(news(target, decided / INCOMING / unit))
-    if lines:  # at once: a power loss may keep the second of two appends, and lose the first
-        replace_by_chunks(target, itertools.chain(read_chunks(target), lines))
+    added = add(target, news(target, decided / INCOMING / unit))
     for path in parts:
         (decided / INCOMING / path).unlink()
-    return bool(lines)
+    return added
 
 
 def _replace(paths: OrchestratorPaths, decided: Path, path: str) -> None:
     """Put a file in its place; what stood there is copied aside first."""
-    _refuse_linked(paths, path)
+    refuse_linked(paths.orchestrator_dir, path)
     target = paths.orchestrator_dir / path
     if os.path.lexists(target):
         _keep(target, decided / REPLACED / path)
@@ -196,10 +166,10 @@ def _replace(paths: OrchestratorPaths, decided: Path, path: str) -> None:
 
 def _put_away(paths: OrchestratorPaths, decided: Path, path: str) -> None:
     """Take a file of ours away that the snapshot does not have; it is kept aside."""
-    _refuse_linked(paths, path)
+    refuse_linked(paths.orchestrator_dir, path)
     target = paths.orchestrator_dir / path
     if os.path.lexists(target):
-        with _locked(paths, path):
+        with session_lock(paths, path):
             _keep(target, decided / REPLACED / path)
             target.unlink()
             sync_folder(target.parent)
@@ -214,7 +184,7 @@ def _keep(source: Path, kept: Path) -> None:
 
 def _finish(paths: OrchestratorPaths, decided: Path) -> None:
     if (decided / INCOMING).is_dir():
-        _settle(paths, decided)
+        _sync(_inside(decided))
         remove_tree(decided / INCOMING)
         sync_folder(decided)
     if (decided / REPLACED).is_dir():
@@ -228,24 +198,27 @@ def _finish(paths: OrchestratorPaths, decided: Path) -> None:
 
 
 def _settle(paths: OrchestratorPaths, decided: Path) -> None:
-    """Make the renames so far durable: a killed process may not have, and nothing may be built on what can vanish."""
-    tops = (paths.orchestrator_dir, paths.sessions_dir(), decided.parent, paths.orchestrator_dir / "rules")
-    for folder in (*tops, *(Path(folder) for folder, _, _ in os.walk(decided))):
-        if folder.is_dir():
-            sync_folder(folder)
+    """Make all so far durable: a killed process may not have, and nothing may be built on what can vanish."""
+    _sync((paths.orchestrator_dir, decided.parent, *_inside(decided), *folders(paths)))
 
 
-def _unfinished(paths: OrchestratorPaths) -> Iterator[Path]:
-    with contextlib.suppress(FileNotFoundError):
-        for name in sorted(os.listdir(paths.backup_dir())):
-            folder = paths.backup_dir() / name
-            if name.startswith(_IMPORT) and is_folder(folder) and (folder / PENDING).exists():
-                yield folder
+def _sync(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        sync_folder(folder)
+
+
+def _inside(decided: Path) -> Iterator[Path]:
+    return (folder for folder, _, _ in walk(decided))
+
+
+def _unfinished(paths: OrchestratorPaths) -> list[Path]:
+    found = [one for one in listed(paths.backup_dir()) if one.name.startswith(_IMPORT) and is_folder(one)]
+    return [one for one in found if os.path.lexists(one / PENDING)]
 
 
 def _pending(decided: Path, incoming: list[str]) -> Pending:
     try:
-        pending = Pending.model_validate_json(read_small(decided / PENDING, 64 << 20) or b"")
+        pending = Pending.model_validate_json(read_small(decided / PENDING, LARGEST_DOCUMENT) or b"")
     except ValidationError as error:
         raise SnapshotError(f"{decided / PENDING} cannot be read, so nothing in it is followed. Remove it.") from error
     if not all(map(is_ours, (*pending.removed, *incoming))):
@@ -255,20 +228,4 @@ def _pending(decided: Path, incoming: list[str]) -> Pending:
 
 def _incoming(decided: Path) -> list[str]:
     top = decided / INCOMING
-    return sorted(Path(folder, name).relative_to(top).as_posix() for folder, _, files in os.walk(top) for name in files)
-
-
-def _refuse_links(decided: Path) -> None:
-    """A cloned repository may have brought this folder."""
-    for folder, folders, files in os.walk(decided):
-        for name in (*folders, *files):
-            path = Path(folder, name)
-            if path.is_symlink() or not (path.is_dir() or path.is_file()):
-                raise UnsafePathError(f"{path} is a link or no plain file, so this import is not finished. Remove it.")
-
-
-def _refuse_linked(paths: OrchestratorPaths, path: str) -> None:
-    """Nothing is moved to where a link leads."""
-    for parent in (paths.orchestrator_dir / path).relative_to(paths.orchestrator_dir).parents:
-        if (paths.orchestrator_dir / parent).is_symlink():
-            raise UnsafePathError(f"{paths.orchestrator_dir / parent} is a symbolic link, and links are not followed.")
+    return sorted(path.relative_to(top).as_posix() for path in files_beneath(top))

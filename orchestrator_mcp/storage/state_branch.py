@@ -1,26 +1,26 @@
 """The branch that the state is saved on: an orphan one, written by git's plumbing and read like any snapshot."""
 
-import re
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from orchestrator_mcp.errors import RemoteError, SnapshotError
-from orchestrator_mcp.records.base import ID_PATTERN
-from orchestrator_mcp.records.snapshot import MANIFEST, SnapshotFile, SnapshotHeader
+from orchestrator_mcp.errors import GitError, SnapshotError
+from orchestrator_mcp.records.snapshot import MANIFEST, MOST_FILES, TOOL, SnapshotFile
 
+from .chunks import CHUNK
 from .files import write_new
 from .git import Git
-from .lines import parse_object
-from .snapshot_archive import LARGEST_MANIFEST, LONGEST_LINE, Contents, Snapshot, checked, checked_manifest
-from .snapshot_contents import CHUNK
+from .snapshot_manifest import LARGEST_MANIFEST, Contents, Snapshot, checked, checked_manifest, says_it_is_ours
+from .state_names import check_name, check_remote
 
 _FETCHED = "refs/orchestrator/"
-_MODE = "100644"
-_WHO = "orchestrator-mcp"
+_MODE, _FOLDER = b"100644", b"040000"
 _MOST_ROOTS = 100
-_PLACEHOLDER = "<repo-id>"
+_MOST_ENTRIES = 4 * MOST_FILES
+"""Files and the folders that they lie in."""
 
 
 class Held(NamedTuple):
@@ -29,43 +29,6 @@ class Held(NamedTuple):
     commit: str
     snapshot: Snapshot
     objects: Mapping[str, str]
-
-
-def check_remote(git: Git, remote: str) -> None:
-    """Raises RemoteError if git knows no remote of this name; an address is none."""
-    if remote not in (git.asks("remote") or "").splitlines():
-        raise RemoteError(
-            f"state_remote is {remote[:80]!r}, and git has no remote of that name; `git remote` lists them."
-        )
-
-
-def branch_name(git: Git, name: str, repo_id: str | None, remote: str | None) -> str:
-    """A branch's name, in which `<repo-id>` stands for the store's id; where there is none, for the only one saved.
-
-    Args:
-        git: the repository's.
-        name: as it was set.
-        repo_id: the store's id, if there is a store.
-        remote: where to look too.
-
-    Raises:
-        SnapshotError: if no saved state fits, or several do.
-    """
-    before, placeholder, after = name.partition(_PLACEHOLDER)
-    if not placeholder or repo_id:
-        return name.replace(_PLACEHOLDER, repo_id or "")
-    refs = (git.asks("for-each-ref", "--format=%(refname)", "refs/heads/") or "").split()
-    if remote:
-        check_remote(git, remote)
-        refs += git.reach("ls-remote", "--heads", remote).decode("utf-8", "replace").split()[1::2]
-    shape = re.compile(f"refs/heads/({re.escape(before)}{ID_PATTERN.strip('^$')}{re.escape(after)})")
-    found = sorted({match[1] for match in map(shape.fullmatch, refs) if match})
-    if len(found) != 1:
-        raise SnapshotError(
-            f"state_branch is {name}, there is no store whose id could stand for {_PLACEHOLDER}, and "
-            f"{len(found)} saved states have such a name. Set the whole name of the branch."
-        )
-    return found[0]
 
 
 class StateBranch:
@@ -77,18 +40,15 @@ class StateBranch:
         most: bytes that the state may have.
 
     Raises:
-        SnapshotError: if that is no name of a branch, or git does not work here.
+        SnapshotError: if that is no name of a branch, or of something else too.
+        GitError: if git is missing, or does not work here.
     """
 
     def __init__(self, git: Git, name: str, most: int) -> None:
         self._git = git
         self._most = most
-        git_dir = git.asks("rev-parse", "--absolute-git-dir")
-        if git_dir is None:
-            raise SnapshotError("git does not work in this project. Run `git status`; it says why.")
-        self._git_dir = git_dir
-        if name.startswith("-") or git.asks("check-ref-format", f"refs/heads/{name}") is None:
-            raise SnapshotError(f"state_branch is {name[:80]!r}, which is no name of a branch. Set another.")
+        self._git_dir = os.fsdecode(git.run("rev-parse", "--absolute-git-dir").rstrip(b"\r\n"))
+        check_name(git, name)
         self.name = name
         self.ref = f"refs/heads/{name}"
 
@@ -100,7 +60,7 @@ class StateBranch:
         """
         if f"branch {self.ref}" in (self._git.asks("worktree", "list", "--porcelain") or "").splitlines():
             raise SnapshotError(f"{self.name} is checked out, so it is left alone. Check out another branch there.")
-        return self._ours(self._git.asks("rev-parse", "--verify", "--quiet", f"{self.ref}^{{commit}}"))
+        return self._ours(self._at(self.ref))
 
     def fetch(self, remote: str) -> str | None:
         """The remote's newest commit of the branch, fetched beside the user's own refs; None if it has none.
@@ -115,7 +75,7 @@ class StateBranch:
         beside = f"{_FETCHED}{remote}/{self.name}"
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=")
         self._git.reach("fetch", *options, remote, f"+{self.ref}:{beside}")
-        return self._ours(self._git.asks("rev-parse", "--verify", "--quiet", f"{beside}^{{commit}}"))
+        return self._ours(self._at(beside))
 
     def push(self, remote: str, commit: str) -> None:
         """Give the remote a commit, if it only adds to what the remote has.
@@ -133,11 +93,11 @@ class StateBranch:
             SnapshotError: if it is more, or other, than we would have saved.
         """
         objects, sizes = self._listed(commit)
-        if sizes.get(MANIFEST, LARGEST_MANIFEST + 1) > LARGEST_MANIFEST:
+        manifest = self._manifest(objects, sizes)
+        if manifest is None:
             raise SnapshotError(
                 f"Commit {commit[:12]} of {self.name} has no manifest of ours, so nothing in it is used."
             )
-        manifest = b"".join(chunks for _, one in self._blobs([objects[MANIFEST]]) for chunks in one)
         header, files = checked_manifest(manifest, self._most)
         if {one.path: one.size for one in files} | {MANIFEST: len(manifest)} != sizes:
             raise SnapshotError(
@@ -145,8 +105,13 @@ class StateBranch:
             )
         return Held(commit, Snapshot(header, files, lambda: self.contents(files, objects)), objects)
 
-    def saved_at(self, commit: str) -> datetime:
-        return datetime.fromisoformat(self._git.run("show", "-s", "--format=%cI", commit).decode().strip())
+    def saved_at(self, commit: str) -> datetime | None:
+        """When a commit says that it was made; None if it names no moment."""
+        said = self._git.run("show", "-s", "--no-show-signature", "--format=%ct", commit)
+        try:
+            return datetime.fromtimestamp(int(said), UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
 
     def leads_to(self, older: str, newer: str) -> bool:
         """Whether a commit is among the other's ancestors, or the same."""
@@ -163,7 +128,7 @@ class StateBranch:
         )
         ids = said.decode().split()
         objects = {**kept, **dict(zip(names, ids, strict=True))}
-        entries = "".join(f"{_MODE} {objects[name]} 0\t{name}\0" for name in sorted(objects)).encode()
+        entries = "".join(f"{_MODE.decode()} {objects[name]} 0\t{name}\0" for name in sorted(objects)).encode()
         self._git.run("update-index", "-z", "--index-info", stdin=entries, extra=here)
         return self._git.run("write-tree", extra=here).decode().strip()
 
@@ -174,20 +139,43 @@ class StateBranch:
         """Make a commit, of which no branch knows yet."""
         moment = f"{int(when.timestamp())} +0000"
         who = {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER")
-               for part, value in (("NAME", _WHO), ("EMAIL", f"{_WHO}@localhost"), ("DATE", moment))}  # fmt: skip
+               for part, value in (("NAME", TOOL), ("EMAIL", f"{TOOL}@localhost"), ("DATE", moment))}  # fmt: skip
         words = [word for parent in parents for word in ("-p", parent)]
         return self._git.run("commit-tree", tree, *words, stdin=message.encode(), extra=who).decode().strip()
 
     def move(self, new: str, old: str | None) -> bool:
-        """Have the branch point at a commit; False if it does not point at `old` any more."""
-        expected = old or "0" * len(new)
-        return self._git.asks("update-ref", "-m", "orchestrator persist save", self.ref, new, expected) is not None
+        """Have the branch point at a commit; False if others made it point elsewhere than at `old`.
+
+        Raises:
+            GitError: if git refuses for another reason, such as a lock that a killed git left behind.
+        """
+        try:
+            told = ("--no-deref", "-m", "orchestrator persist save")
+            self._git.run("update-ref", *told, self.ref, new, old or "0" * len(new))
+        except GitError:
+            if self._at(self.ref) == old:
+                raise
+            return False
+        return True
+
+    def _at(self, ref: str) -> str | None:
+        """What a ref points at, be it there or not; None if there is no such ref.
+
+        Raises:
+            SnapshotError: if it stands for another ref, which whatever is done to it would be done to.
+        """
+        found = self._git.asks("rev-parse", "--verify", "--quiet", ref)
+        with suppress(GitError):  # a broken one stands for no other; git says more when it is to be moved
+            if other := self._git.asks("symbolic-ref", "--quiet", ref):
+                raise SnapshotError(f"{ref} stands for {other}, so it is left alone. Set state_branch to another name.")
+        return found
 
     def _ours(self, commit: str | None) -> str | None:
         """The commit, if its history began with us: every root holds a manifest of ours."""
         if commit is None:
             return None
-        roots = self._git.run("rev-list", "--max-parents=0", commit).decode().split()
+        most = f"--max-count={_MOST_ROOTS + 1}"
+        roots = self._git.run("rev-list", "--max-parents=0", most, commit).decode().split()
         if len(roots) > _MOST_ROOTS or not all(map(self._is_ours, roots)):
             raise SnapshotError(
                 f"The branch {self.name} was not begun by us, so it is left alone. Set state_branch to another name."
@@ -195,24 +183,36 @@ class StateBranch:
         return commit
 
     def _is_ours(self, root: str) -> bool:
-        objects, sizes = self._listed(root)
-        if sizes.get(MANIFEST, LARGEST_MANIFEST + 1) > LARGEST_MANIFEST:
-            return False
-        data = b"".join(chunk for _, chunks in self._blobs([objects[MANIFEST]]) for chunk in chunks)
-        value = parse_object(data.split(b"\n", 1)[0][:LONGEST_LINE]) or {}
-        return bool(value.get("tool") == SnapshotHeader.model_fields["tool"].default)
+        manifest = self._manifest(*self._listed(root, MANIFEST))
+        return manifest is not None and says_it_is_ours(manifest)
 
-    def _listed(self, commit: str) -> tuple[dict[str, str], dict[str, int]]:
-        """Every file of a commit: its object and its size."""
-        objects, sizes = {}, {}
-        for entry in self._git.run("ls-tree", "-r", "-z", "-l", "--full-tree", commit).split(b"\0")[:-1]:
+    def _manifest(self, objects: Mapping[str, str], sizes: Mapping[str, int]) -> bytes | None:
+        """The manifest among a commit's files; None if there is none, or none of a size that we write."""
+        if sizes.get(MANIFEST, LARGEST_MANIFEST + 1) > LARGEST_MANIFEST:
+            return None
+        return b"".join(chunk for _, chunks in self._blobs([objects[MANIFEST]]) for chunk in chunks)
+
+    def _listed(self, commit: str, *paths: str) -> tuple[dict[str, str], dict[str, int]]:
+        """Every file of a commit, or those with these paths: its object and its size."""
+        objects, sizes = dict[str, str](), dict[str, int]()
+        entries = self._git.listed("ls-tree", "-r", "-t", "-z", "-l", "--full-tree", commit, "--", *paths)
+        for number, entry in enumerate(entries, 1):
+            if number > _MOST_ENTRIES or len(sizes) > MOST_FILES:
+                raise SnapshotError(f"Commit {commit[:12]} of {self.name} holds more files than we save. Use another.")
             facts, _, path = entry.partition(b"\t")
             mode, _, name, size = facts.split()
-            if mode.decode() != _MODE:
+            if mode == _FOLDER:
+                continue
+            if mode != _MODE:
                 raise SnapshotError(f"Commit {commit[:12]} of {self.name} holds a link or a program; we save neither.")
+            if not size.isdigit():
+                raise self._unreadable(name.decode())
             text = path.decode("utf-8", "replace")
             objects[text], sizes[text] = name.decode(), int(size)
         return objects, sizes
+
+    def _unreadable(self, name: str) -> SnapshotError:
+        return SnapshotError(f"git cannot read object {name[:12]} of {self.name}. Run `git fsck`; it says more.")
 
     def contents(self, files: Sequence[SnapshotFile], objects: Mapping[str, str]) -> Contents:
         """The content of files, each checked as it passes; `objects`: the git object of each."""
@@ -231,9 +231,7 @@ class StateBranch:
                 ask.flush()
                 words = answer.readline().split()
                 if len(words) != 3 or words[1] != b"blob":  # noqa: PLR2004
-                    raise SnapshotError(
-                        f"git cannot read object {name[:12]} of {self.name}. Run `git fsck`; it says more."
-                    )
+                    raise self._unreadable(name)
                 chunks = _exactly(answer, int(words[2]))
                 yield name, chunks
                 for _ in chunks:

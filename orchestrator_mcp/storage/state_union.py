@@ -5,9 +5,10 @@ from pathlib import Path
 
 from orchestrator_mcp.records.snapshot import SnapshotFile
 
+from .chunks import Measured, read_chunks
 from .files import make_folder, write_chunks
 from .line_news import unite
-from .snapshot_contents import LINES, Measured, read_chunks
+from .snapshot_contents import LINES
 from .state_branch import Held, StateBranch
 
 _THEIRS = "theirs"

@@ -14,14 +14,14 @@ from orchestrator_mcp.errors import ForeignStoreError, OrchestratorError, Unsafe
 from orchestrator_mcp.records.session import FORMAT, StoreMeta
 from orchestrator_mcp.records.setup import Mode
 
-from .files import FILE_MODE, is_staged, make_folder, read_small, refusals, replace_file
+from .files import FILE_MODE, is_staged, make_folder, read_small, refusals, refuse_linked, replace_file
 from .ids import new_id
 from .ignoring import ignore_text, mode_of
 from .lines import encode_line
 from .locks import FolderLock
 from .origin import is_origin_store
 from .parts import ROTATED
-from .paths import OrchestratorPaths
+from .paths import OrchestratorPaths, home_folder
 from .upgrades import COMMITTED, needs_upgrade, upgrade
 
 OUR_NAMES = (
@@ -29,6 +29,8 @@ OUR_NAMES = (
     "cache", "tmp", "migration_backup", "prd", "secrets", ".migration_complete", ".erased", ROTATED,
     COMMITTED,
 )  # fmt: skip
+_FOLDERS = ("sessions", "rules", "archive", "tmp", "migration_backup", "prd", "secrets", COMMITTED)
+_PERSONAL = {"config.yaml", "secrets"}
 IGNORE_FILE = ".gitignore"
 KEY_FILE, KEY_BYTES = "redaction.key", 32
 _UNFINISHED = {"lock", IGNORE_FILE}  # what a store killed while being made may consist of
@@ -57,7 +59,8 @@ def read_meta(paths: OrchestratorPaths) -> StoreMeta | None:
         return StoreMeta.model_validate_json(data)
     except ValidationError as error:
         raise ForeignStoreError(
-            f"{paths.meta_file()} is not ours, so this folder is left alone. Use --root to keep our data elsewhere."
+            f"{paths.meta_file()} is not ours, so this folder is left alone. Use --root to keep our data elsewhere. "
+            "If it was damaged, `orchestrator doctor` says how to mend it."
         ) from error
 
 
@@ -84,6 +87,11 @@ def _names_in(folder: Path) -> set[str]:
 
 
 def _refuse_foreign(folder: Path, taken: list[str]) -> None:
+    if taken and set(taken) <= _PERSONAL and folder.parent == home_folder(os.environ):
+        raise ForeignStoreError(
+            f"{folder} is where your own settings lie, and no project's store. "
+            "Work in a project's folder, or name one with --root."
+        )
     if taken and not is_origin_store(folder, taken):
         raise ForeignStoreError(
             f"{folder} belongs to another tool: it has {', '.join(taken)} but no meta.json of ours. "
@@ -111,8 +119,11 @@ def open_store(paths: OrchestratorPaths, lock: FolderLock, now: datetime, repo_i
 
     Raises:
         ForeignStoreError: if the folder is another tool's, or its format is newer than ours.
+        UnsafePathError: if one of its own folders is a link.
     """
     meta = read_meta(paths)
+    for name in _FOLDERS:
+        refuse_linked(paths.orchestrator_dir, name)
     if meta is None:
         make_folder(paths.orchestrator_dir)
         with lock.held():
@@ -196,17 +207,20 @@ def _in_one_line(lines: bytes) -> str:
     return ", ".join(line for line in lines.decode().splitlines() if not line.startswith("#"))
 
 
-def redaction_key(paths: OrchestratorPaths, lock: FolderLock) -> bytes:
-    """The store's own random key for redaction tags; it never leaves `secrets/`."""
-    path = paths.secrets_dir() / KEY_FILE
-    key = read_small(path)
-    if key is None or len(key) != KEY_BYTES:
-        make_folder(path.parent)
-        with lock.held():
-            key = read_small(path)
-            if key is None or len(key) != KEY_BYTES:
-                key = os.urandom(KEY_BYTES)
-                replace_file(path, key)
+def redaction_key(paths: OrchestratorPaths) -> bytes | None:
+    """The store's own random key for redaction tags, which never leaves `secrets/`; None if there is none yet."""
+    key = read_small(paths.secrets_dir() / KEY_FILE)
+    return key if key is not None and len(key) == KEY_BYTES else None
+
+
+def make_redaction_key(paths: OrchestratorPaths, lock: FolderLock) -> bytes:
+    """The same, made if another process did not."""
+    make_folder(paths.secrets_dir())
+    with lock.held():
+        key = redaction_key(paths)
+        if key is None:
+            key = os.urandom(KEY_BYTES)
+            replace_file(paths.secrets_dir() / KEY_FILE, key)
     return key
 
 

@@ -1,143 +1,24 @@
 """Streams of records: append once per request, supersede by id, fold on read."""
 
-import atexit
 import json
-import os
-import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from orchestrator_mcp.errors import (
-    InvalidInputError,
-    NotFoundError,
-    StateConflictError,
-    StorageError,
-    UncertainWriteError,
-)
+from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConflictError, StorageError
 
-from .files import refusals
-from .lines import Line, LineFile, encode_line, parse_object, read_lines
+from .flusher import Flusher
+from .lines import Line, LineFile, encode_line, parse_object
 from .locks import FolderLock
-from .parts import Extent, extent
+from .lookup import Lookup
+from .parts import extent
+from .reading import R, Read, read_records
 
-R = TypeVar("R", bound=BaseModel)
 Redact = Callable[[dict[str, Any]], dict[str, Any]]
 
 _VOLATILE = {"id", "rev", "timestamp", "request_id", "session_id", "invocation_id"}
-
-
-@dataclass
-class Read(Generic[R]):
-    """What a stream holds: the newest revision of every record by file order, and lines nobody can read.
-
-    `unread`: why some of several files were left out, as sentences.
-    """
-
-    records: list[R] = field(default_factory=list)
-    bad_lines: int = 0
-    unread: list[str] = field(default_factory=list)
-
-
-def joined(reads: Iterable[Read[R]]) -> Read[R]:
-    """What several files hold, taken as one."""
-    found: Read[R] = Read()
-    for one in reads:
-        found.records += one.records
-        found.bad_lines += one.bad_lines
-        found.unread += one.unread
-    return found
-
-
-class Flusher:
-    """Syncs what is not synced at once: after at most a second, and at exit."""
-
-    INTERVAL = 1.0
-
-    def __init__(self) -> None:
-        self._dirty: set[LineFile] = set()
-        self._guard = threading.Lock()
-        self._timer: threading.Timer | None = None
-        atexit.register(self.flush)
-
-    def mark(self, file: LineFile) -> None:
-        """Have a file synced within the interval."""
-        with self._guard:
-            self._dirty.add(file)
-            if self._timer is None or not self._timer.is_alive():  # a timer does not survive a fork
-                self._timer = threading.Timer(self.INTERVAL, self.flush)
-                self._timer.daemon = True
-                self._timer.start()
-
-    def flush(self) -> None:
-        """Sync everything now. A failure is reported on stderr: the record was acknowledged already."""
-        with self._guard:
-            dirty, self._dirty, self._timer = self._dirty, set(), None
-        for file in dirty:
-            try:
-                file.sync()
-            except UncertainWriteError as error:
-                if os.path.lexists(file.path):  # else it was removed with its session since, and nothing is in doubt
-                    print(f"orchestrator-mcp: {error}", file=sys.stderr)  # noqa: T201
-
-
-class _Seen:
-    """Where one file holds each request id and record id, grown from where it was last read."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._growing = threading.Lock()  # threads read before they hold the folder's lock
-        self._forget()
-
-    def _forget(self) -> None:
-        self._inodes: tuple[str, ...] = ()
-        self._offset = 0
-        self._by_request: dict[str, int] = {}
-        self._newest: dict[str, int] = {}
-
-    def grow(self) -> None:
-        """Take in what was appended since; a file that was replaced is read again from its start."""
-        with self._growing, refusals("looking at", self._path):
-            there = extent(self._path)
-            if there is not None:
-                self._take_in(there)
-
-    def _take_in(self, there: Extent) -> None:
-        if not there.continues(self._inodes) or there.size < self._offset:
-            self._forget()
-        self._inodes = there.inodes
-        for line in read_lines(self._path, self._offset):
-            self._note(line.offset, parse_object(line.data) or {})
-            self._offset = line.offset + len(line.data) + 1
-
-    def of_request(self, request: str) -> dict[str, Any] | None:
-        return _parsed(self.line_of_request(request))
-
-    def newest(self, record_id: str) -> dict[str, Any] | None:
-        return _parsed(self.newest_line(record_id))
-
-    def line_of_request(self, request: str) -> Line | None:
-        return self._at(self._by_request.get(request))
-
-    def newest_line(self, record_id: str) -> Line | None:
-        return self._at(self._newest.get(record_id))
-
-    def _note(self, offset: int, value: dict[str, Any]) -> None:
-        if isinstance(value.get("request_id"), str):
-            self._by_request.setdefault(value["request_id"], offset)  # later revisions carry it too
-        if isinstance(value.get("id"), str):
-            self._newest[value["id"]] = offset
-
-    def _at(self, offset: int | None) -> Line | None:
-        return None if offset is None else next(read_lines(self._path, offset), None)
-
-
-def _parsed(line: Line | None) -> dict[str, Any] | None:
-    return None if line is None else parse_object(line.data)
 
 
 class Stream(Generic[R]):
@@ -172,7 +53,7 @@ class Stream(Generic[R]):
         self._flusher = flusher
         self._durable = durable
         self._room = room
-        self._seen = _Seen(path)
+        self._seen = Lookup(path)
 
     def append(self, record: R) -> R:
         """Append a record; one with a request id that was stored before is returned as it was stored then.
@@ -258,8 +139,7 @@ class Stream(Generic[R]):
         """
         request = self._redact({"request_id": request_id})["request_id"] if request_id else None
         while True:
-            self._seen.grow()
-            newest = self._seen.newest(record_id)
+            newest = self._newest(record_id)
             old = None if newest is None else self._stored(newest)
             if old is not None and self._is_repeated(request, record_id):
                 return self._confirmed(old, record_id)
@@ -279,6 +159,16 @@ class Stream(Generic[R]):
         self._acknowledge()
         return self.model.model_validate(parse_object(data))
 
+    def _newest(self, record_id: str) -> dict[str, Any] | None:
+        """The fields of a record's newest version. That there is none is said under the lock only."""
+        self._seen.grow()
+        newest = self._seen.newest(record_id)
+        if newest is None and extent(self.path):  # perhaps the file was replaced between those two
+            with self._lock.held():
+                self._take_in_all()
+                newest = self._seen.newest(record_id)
+        return newest
+
     def _is_repeated(self, request: str | None, record_id: str) -> bool:
         earlier = None if request is None else self._seen.of_request(request)
         if earlier is not None and earlier.get("id") != record_id:
@@ -289,7 +179,7 @@ class Stream(Generic[R]):
         return earlier is not None
 
     def read(self) -> Read[R]:
-        """Every record in its newest revision, in the order of first appearance. Takes no lock."""
+        """See `read_records`."""
         return read_records(self.model, self.path)
 
     def _append_once(self, request: str, value: dict[str, Any], data: bytes) -> dict[str, Any] | None:
@@ -352,31 +242,3 @@ def _without_request(record: R) -> R:
 
 def _content(value: dict[str, Any]) -> str:
     return json.dumps({k: v for k, v in value.items() if k not in _VOLATILE}, sort_keys=True)
-
-
-def read_records(model: type[R], path: Path) -> Read[R]:
-    """Read a file of records without a lock; see `Stream.read`."""
-    found: dict[str, R] = {}
-    bad = 0
-    for number, record in enumerate(_records(model, path)):
-        if record is None:
-            bad += 1
-        else:
-            found[str(getattr(record, "id", None) or f"line {number}")] = record
-    return Read(list(found.values()), bad)
-
-
-def _records(model: type[R], path: Path) -> Iterator[R | None]:
-    for line in read_lines(path):
-        try:
-            yield model.model_validate_json(line.data)
-        except ValidationError:
-            yield _forgiving(model, line.data)
-
-
-def _forgiving(model: type[R], data: bytes) -> R | None:
-    """A second look, by the parser that knows about lone surrogates."""
-    try:
-        return model.model_validate(parse_object(data))
-    except ValidationError:
-        return None

@@ -1,8 +1,6 @@
 """What exactly lies there? Every legacy file with its mode, time and hash, and whatever forbids moving it."""
 
-import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -10,11 +8,10 @@ from pathlib import Path
 from orchestrator_mcp.errors import OrchestratorError, UnsafePathError
 from orchestrator_mcp.records.migration import EntryKind, LeftAlone, LegacyEntry, Original, Survey
 
-from .files import open_plain, refusals
+from .files import refusals
 from .legacy import FoundFile, LegacyFiles
 from .paths import DIRECTORY
-
-CHUNK = 1 << 20
+from .trees import DEEPEST, hash_file
 
 
 def survey(legacy: LegacyFiles, wanted: Callable[[str], bool] = lambda _name: True, *, stays: bool = False) -> Survey:
@@ -53,34 +50,27 @@ def around(root: Path, names: Iterable[str]) -> list[Original]:
     return found
 
 
-def look(root: Path, name: str, *, anyones: bool = False) -> list[Original]:
+def look(root: Path, name: str, *, stays: bool = False) -> list[Original]:
     """A file, or a folder with all beneath it, as manifest entries; parents before children, in a fixed order.
 
     Raises:
-        UnsafePathError: at anything that is not a plain file or folder, or not this user's unless it may be `anyones`.
+        UnsafePathError: at anything that is not a plain file or folder, or is another user's and is to be moved.
     """
-    return list(_walk(root, name, anyones=anyones))
-
-
-def free_bytes(folder: Path) -> int:
-    """Room on the file system that `folder`, or its nearest existing parent, lies on."""
-    while not folder.is_dir():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return list(_walk(root, name, stays=stays))
 
 
 def _unwanted(legacy: LegacyFiles, file: FoundFile, wanted: Callable[[str], bool]) -> str | None:
     if not wanted(file.name):
         return "it was left out on request"
     if legacy.is_taken(file):
-        return "all that it holds was taken over before; it can be removed"
+        return "all that it holds was taken over before"
     return None
 
 
 def _entry(legacy: LegacyFiles, file: FoundFile, *, stays: bool) -> LegacyEntry:
     if not stays and not os.access(file.path.parent, os.W_OK | os.X_OK):
         raise UnsafePathError(_refusal(file.name, "its folder may not be changed"))
-    originals = look(legacy.root, file.name, anyones=stays)
+    originals = look(legacy.root, file.name, stays=stays)
     starts = {one.path: _start(legacy, one) for one in originals if one.sha256}
     return LegacyEntry(
         kind=file.row.kind,
@@ -99,11 +89,11 @@ def _start(legacy: LegacyFiles, one: Original) -> int:
     return start if one.path.endswith(".jsonl") or start == one.size else 0
 
 
-def _walk(root: Path, name: str, *, anyones: bool) -> Iterator[Original]:
+def _walk(root: Path, name: str, *, stays: bool) -> Iterator[Original]:
     path = root / name
     with refusals("looking at", path):
         info = path.lstat()
-    problem = _problem(name, info) or (None if anyones else _strangers(info))
+    problem = _problem(name, info) or (None if stays else _strangers(info))
     if problem:
         raise UnsafePathError(_refusal(name, problem))
     mode = stat.S_IMODE(info.st_mode)
@@ -115,7 +105,7 @@ def _walk(root: Path, name: str, *, anyones: bool) -> Iterator[Original]:
     with refusals("looking at", path):
         inside = sorted(os.listdir(path))
     for child in inside:
-        yield from _walk(root, f"{name}/{child}", anyones=anyones)
+        yield from _walk(root, f"{name}/{child}", stays=stays)
 
 
 def _problem(name: str, info: os.stat_result) -> str | None:
@@ -128,6 +118,8 @@ def _problem(name: str, info: os.stat_result) -> str | None:
         return "it has a second name (a hard link)"
     if any("\ud800" <= letter <= "\udfff" for letter in name):
         return "its name is not UTF-8"
+    if name.count("/") > DEEPEST:
+        return f"it lies more than {DEEPEST} folders deep"
     return None
 
 
@@ -140,13 +132,3 @@ def _strangers(info: os.stat_result) -> str | None:
 def _refusal(name: str, problem: str) -> str:
     shown = name.encode("utf-8", "backslashreplace").decode()
     return f"{shown} cannot be migrated: {problem}. Put a plain file of your own there, or leave it out with --exclude."
-
-
-def hash_file(path: Path) -> tuple[int, str]:
-    """Size and SHA-256 of a plain file."""
-    digest, size = hashlib.sha256(), 0
-    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file, refusals("reading", path):
-        while data := file.read(CHUNK):
-            digest.update(data)
-            size += len(data)
-    return size, digest.hexdigest()

@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from orchestrator_mcp.errors import OrchestratorError
 from orchestrator_mcp.records.migration import Manifest, Original
 
-from .files import open_plain, read_small, refusals
-from .manifests import DONE, LARGEST_MANIFEST, backups
+from .files import LARGEST_DOCUMENT, open_plain, read_small, refusals
+from .manifests import DONE, backups
 from .paths import OrchestratorPaths
+from .trees import CHUNK, files_beneath
 
-_CHUNK = 1 << 20
 Known = tuple[tuple[int, str], ...]
 
 
@@ -32,7 +32,7 @@ class Taken:
     def whole(self, path: Path) -> bool:
         """Whether every file here was taken, to its last byte. An empty folder was not."""
         if path.is_dir():
-            files = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
+            files = list(files_beneath(path))
             return bool(files) and all(map(self._is_whole, files))
         return self._is_whole(path)
 
@@ -72,7 +72,7 @@ def _mark(path: Path) -> tuple[int, int, int]:
 @lru_cache(maxsize=64)
 def _files_of(path: Path, *_unchanged: int) -> tuple[Original, ...]:
     try:
-        manifest = Manifest.model_validate_json(read_small(path, LARGEST_MANIFEST) or b"")
+        manifest = Manifest.model_validate_json(read_small(path, LARGEST_DOCUMENT) or b"")
     except (ValidationError, OrchestratorError):
         return ()
     return (*manifest.originals, *manifest.copied)
@@ -85,7 +85,7 @@ def _start(path: Path, _inode: int, size: int, _mtime: int, known: Known) -> int
     digest, read, found, line_end = hashlib.sha256(), 0, 0, 0
     with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file, refusals("reading", path):
         for length in wanted:
-            while read < length and (data := file.read(min(_CHUNK, length - read))):
+            while read < length and (data := file.read(min(CHUNK, length - read))):
                 digest.update(data)
                 if b"\n" in data:
                     line_end = read + data.rindex(b"\n") + 1

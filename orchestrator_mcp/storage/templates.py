@@ -1,5 +1,6 @@
 """Where is a template, and which of its files are taken? A folder's, a named one's, or a git repository's."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConfl
 from .files import FILE_MODE, read_small, write_new
 from .paths import CONFIG, HomePaths
 from .remote.repository import address_of, fetch_files
+from .settings import Settings
 from .yaml_files import MAX_BYTES
 
 WORKFLOW = "workflow.yaml"
@@ -25,13 +27,12 @@ class Template:
     files: Mapping[str, bytes]
 
 
-def find_template(source: str, home: HomePaths | None, environ: Mapping[str, str]) -> Template:
+def find_template(source: str, settings: Settings) -> Template:
     """The template that a person means: a name in `~/.orchestrator/templates/`, a folder, or a git repository.
 
     Args:
         source: what the person wrote.
-        home: the person's, or None if there is no home folder.
-        environ: the environment that git is started with.
+        settings: where they stand, where their home is, and the environment that git is started with.
 
     Raises:
         NotFoundError: if there is none.
@@ -40,13 +41,13 @@ def find_template(source: str, home: HomePaths | None, environ: Mapping[str, str
         StorageError: if one is too large, or cannot be read.
         RemoteError: if the repository cannot be fetched.
     """
-    folder = _folder(source, home)
+    folder = _folder(source, settings)
     address = None if folder else address_of(source)
     if folder:
         found = {name: read_small(folder / name, MAX_BYTES) for name in KNOWN}
         template = Template(str(folder), {name: data for name, data in found.items() if data is not None})
     elif address:
-        template = Template(address.shown, fetch_files(address, KNOWN, MAX_BYTES, environ))
+        template = Template(address.shown, fetch_files(address, KNOWN, MAX_BYTES, settings.environ))
     else:
         raise NotFoundError(
             f"There is no template {source[:200]!r}: no folder of that name here or in ~/.orchestrator/templates/. "
@@ -57,18 +58,12 @@ def find_template(source: str, home: HomePaths | None, environ: Mapping[str, str
     return template
 
 
-def _folder(source: str, home: HomePaths | None) -> Path | None:
+def _folder(source: str, settings: Settings) -> Path | None:
     """The folder that is meant; a bare name means a template of the person's own first."""
-    named = (
-        home.templates_dir() / source
-        if home and source not in {"", ".", ".."} and Path(source).name == source
-        else None
-    )
-    try:
-        places = [named, Path(source).expanduser().absolute()] if source else []
-        return next((place for place in places if place and place.is_dir()), None)
-    except (OSError, RuntimeError, ValueError):  # an unknown ~user, a NUL, a name far too long
-        return None
+    is_name = source not in {"", ".", ".."} and Path(source).name == source
+    own = [HomePaths(settings.home).templates_dir() / source] if settings.home and is_name else []
+    places = [*own, settings.path(source)] if source else []
+    return next((place for place in places if os.path.isdir(place)), None)  # noqa: PTH112  is_dir raises at a long name
 
 
 def refuse_replacing(files: Mapping[Path, bytes]) -> None:

@@ -9,11 +9,11 @@ from orchestrator_mcp.records.session import StoreMeta
 
 from .archive import in_use
 from .arrival import arrive, staging
-from .backup import remove_tree
-from .files import is_folder, make_folder, refusals, sync_folder, write_new
+from .files import is_folder, make_folder, refusals, refuse_linked, sync_folder, write_new
 from .lines import encode_line
 from .locks import FolderLock
 from .paths import META, OrchestratorPaths
+from .trees import files_beneath, remove_tree
 
 Upgrade = Callable[[OrchestratorPaths], Iterable[tuple[str, bytes]]]
 """Given the store, yields what files hold in the next format: their paths in the store, and their new content."""
@@ -92,9 +92,10 @@ def _move_in(paths: OrchestratorPaths) -> None:
     if not is_folder(committed):
         return
     sync_folder(paths.orchestrator_dir)  # a killed process may have renamed without syncing
-    files = [path.relative_to(committed) for path in sorted(committed.rglob("*")) if not is_folder(path)]
+    files = [path.relative_to(committed) for path in sorted(files_beneath(committed))]
     for name in sorted(files, key=lambda name: name == Path(META)):
         target = paths.orchestrator_dir / name
+        refuse_linked(paths.orchestrator_dir, name)  # a cloned repository may have brought all of this
         make_folder(target.parent)
         with refusals("upgrading", target):
             os.replace(committed / name, target)

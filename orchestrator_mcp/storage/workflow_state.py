@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +18,22 @@ from pydantic import ValidationError
 from orchestrator_mcp.errors import NotFoundError, StorageError
 from orchestrator_mcp.records.workflow import FINISHED, STATE_FILE, LogEvent, WorkflowState
 
-from .files import make_folder, open_plain, read_small, refusals, sync_folder, write_new
+from .files import (
+    LARGEST_DOCUMENT,
+    is_staged,
+    make_folder,
+    open_plain,
+    read_small,
+    refusals,
+    staged_name,
+    sync_folder,
+    write_new,
+)
 from .ids import id_of
 from .lines import parse_object, read_lines
 from .locks import FolderLock
 from .sessions import is_safe_name
 
-_LARGEST = 64 << 20
 _OURS = b'"_revision"'
 _ABOUT_ITSELF = {"_version", "_checksum", "_updated_at"}
 
@@ -68,7 +76,7 @@ class StateFile:
         Args:
             before: what was seen a moment ago; of the same log only what came since is read.
         """
-        data = read_small(self._path, _LARGEST)
+        data = read_small(self._path, LARGEST_DOCUMENT)
         state = before.state if before and before.data == data else _state(data)
         inode, end, events = _inode(self._log), 0, list[LogEvent]()
         if before and before.log[0] == inode:
@@ -99,7 +107,7 @@ class StateFile:
         target = self._place_of(state) if state.is_over else self._path
         make_folder(target.parent, parents=False)  # a session that was cleaned up does not come back half
         self._sync_log()
-        staged = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+        staged = staged_name(target)
         write_new(staged, _written(state))  # synced before the lock is taken
         with refusals("replacing", target):
             try:
@@ -114,7 +122,7 @@ class StateFile:
 
     def _replaced(self, seen: Seen, staged: Path, target: Path) -> bool:
         # The bytes are compared, not only `_revision`: other programs, and `forget`, change them as well.
-        if read_small(self._path, _LARGEST) != seen.data or not staged.exists():
+        if read_small(self._path, LARGEST_DOCUMENT) != seen.data or not staged.exists():
             return False
         if seen.data is not None and seen.state is None:
             os.replace(self._path, self._path.with_name(f"{STATE_FILE}.unreadable"))
@@ -127,8 +135,9 @@ class StateFile:
     def _sweep(self) -> None:
         """Remove what was staged by who was killed before its rename; one that still lives notices, and stages anew."""
         with contextlib.suppress(OSError):  # the state is in its place
-            for left in (*self._folder.glob(f".{STATE_FILE}.*.tmp"), *(self._folder / FINISHED).glob(".*.tmp")):
-                left.unlink(missing_ok=True)
+            for left in (*self._folder.glob(f".{STATE_FILE}.*"), *(self._folder / FINISHED).glob(".*")):
+                if is_staged(left.name):
+                    left.unlink(missing_ok=True)
 
     def _sync_log(self) -> None:
         """What the state will claim must be on the disk before it: whoever wrote it may just be syncing it."""
@@ -143,6 +152,11 @@ class StateFile:
     def _place_of(self, state: WorkflowState) -> Path:
         name = state.workflow_id or ""
         return self._folder / FINISHED / f"{name if is_safe_name(name) else id_of(name)}.json"
+
+
+def state_files(folder: Path) -> list[Path]:
+    """Where the states of a session's workflows lie: of the one that goes on, then of those that ended."""
+    return [folder / STATE_FILE, *sorted((folder / FINISHED).glob("*.json"))]
 
 
 def _inode(path: Path) -> int | None:

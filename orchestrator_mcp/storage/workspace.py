@@ -1,18 +1,15 @@
 """The workspace: one project as seen by one process — its paths, clock, session and streams."""
 
 import contextlib
-import hmac
 import itertools
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from orchestrator_mcp.errors import NotFoundError, OrchestratorError, ReadOnlyError, StateConflictError, StorageError
-from orchestrator_mcp.records.base import OUR_OWN_FIELDS, Model
+from orchestrator_mcp.records.base import Model
 from orchestrator_mcp.records.config import Config
 from orchestrator_mcp.records.session import StoreMeta
 from orchestrator_mcp.records.streams import BY_MODEL, STREAMS
@@ -21,66 +18,26 @@ from .archive import archived, finish
 from .arrival import sweep_abandoned
 from .config import ConfigLoader, Effective
 from .files import make_folder, read_small, replace_file
+from .flusher import Flusher
 from .index import DATABASE, Index
-from .intake import Digester, Source
+from .intake import Source
 from .legacy import LegacyFiles
 from .locks import Locks
 from .migration import recover
+from .own_session import OwnSession
 from .paths import HomePaths, OrchestratorPaths, Roots
 from .quota import Quota
+from .reading import KeptReads, Read, joined, read_records
 from .sessions import SessionManager, check_session_id
+from .settings import Settings, Thinking
 from .snapshot_import import recover as finish_imports
-from .store import open_store, read_meta, redaction_key, refuse_unmigrated
-from .streams import Flusher, Read, Stream, joined, read_records
+from .store import make_redaction_key, open_store, read_meta, redaction_key, refuse_unmigrated
+from .streams import Stream
 from .taken import Taken
 
 M = TypeVar("M", bound=Model)
 
-IDLE = timedelta(hours=12)
-"""After so long, a person's next command is another session: one incident is not stretched over weeks."""
-
 _FLUSHER = Flusher()  # one timer for the process, however many workspaces it opens
-Redactor = Callable[[dict[str, Any], bytes], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a process was started with: flags and the environment, read once.
-
-    Args:
-        session: the session asked for by flag, argument or environment.
-        client: the program that calls us, if it says so.
-        client_session: that program's own id of its conversation.
-        source: who makes the records: `agent`, or `cli` for a person.
-        own_session: a long-lived process that gets a session of its own; else `current` is the default.
-        read_only: refuse every write.
-        skip_feedback: the environment variable that turned feedback capture off, if one did.
-        ephemeral: why this machine will probably be thrown away, as a sentence; None if it stays.
-        home: the person's home folder, if there is one.
-        environ: the environment, for settings and secrets.
-        flags: settings from the command line, as text.
-    """
-
-    session: str | None = None
-    client: str | None = None
-    client_session: str | None = None
-    source: str = "cli"
-    own_session: bool = False
-    read_only: bool = False
-    skip_feedback: str | None = None
-    ephemeral: str | None = None
-    home: Path | None = None
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # it holds secrets
-    flags: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Thinking:
-    """What storage needs from the layers above: redaction, and what the index keeps of a line."""
-
-    redact: Redactor
-    digest: Digester
-    version: str
 
 
 class Workspace:
@@ -93,15 +50,14 @@ class Workspace:
         self.settings = settings
         self.home = HomePaths(settings.home) if settings.home else None
         self._loader = ConfigLoader(self.paths, self.home, settings.environ, settings.flags)
-        self.sessions = SessionManager(self.paths)
         self.locks = Locks()
+        self.sessions = SessionManager(self.paths, self.locks.of(self.paths.orchestrator_dir))
+        self._own_session = OwnSession(self.sessions, settings)
         self.legacy = LegacyFiles(roots.work, Taken(self.paths))
         self._thinking = thinking
         self._clock = clock or (lambda: datetime.now(UTC))
         self._streams: dict[Path, Stream[Any]] = {}
-        self._kept: dict[Path, tuple[tuple[int, int, int], Read[Any]]] = {}
-        self._session_id: str | None = None
-        self._opening = threading.Lock()  # a server's tools run on several threads, in one session
+        self._kept = KeptReads()
         self._index: Index | None = None
         self._key: bytes | None = None
         self._recovered = False
@@ -173,21 +129,11 @@ class Workspace:
         Named by flag, argument or environment; else bound to the client's conversation; else this process's own;
         else, for a short-lived process, the one `current` names.
         """
-        with self._opening:
-            if self._session_id is None or not self.sessions.exists(self._session_id):
-                named = self._named_session()
-                self.store()
-                self._session_id = self._open_session(named)
-            return self._session_id
+        return self._own_session.open(self.store, self.now)
 
     def known_session(self) -> str | None:
         """The session without opening one: for reads."""
-        if self._session_id is None:
-            named = self._named_session() or (
-                None if self.settings.own_session else self.sessions.get_current_session()
-            )
-            return named if named and self.sessions.exists(named) else None
-        return self._session_id
+        return self._own_session.known()
 
     def touch(self) -> None:
         """Open the agent's session where a store exists, so that sessions without an entry count too."""
@@ -221,7 +167,7 @@ class Workspace:
         if session_id is not None:
             return read_records(model, self._path_of(model, session_id))
         if not spec.in_session:
-            return self._read_store(model, self.paths.orchestrator_dir / spec.file)
+            return self._kept.read(model, self.paths.orchestrator_dir / spec.file)
         by_folder: dict[int, Read[M]] = {}
         for _, folder in self.session_folders():
             with contextlib.suppress(FileNotFoundError):  # it moves to the archive just now, and is found there
@@ -240,17 +186,6 @@ class Workspace:
         for session_id in self.sessions.list_sessions():
             yield session_id, self.paths.sessions_dir() / session_id
         yield from archived(self.paths)
-
-    def _read_store(self, model: type[M], path: Path) -> Read[M]:
-        """One of the store's own streams: few lines that many calls ask for, and that only grow or are replaced."""
-        try:
-            info = path.lstat()
-            mark = (info.st_ino, info.st_size, info.st_mtime_ns)
-        except (FileNotFoundError, NotADirectoryError):
-            mark = (0, 0, 0)
-        if path not in self._kept or self._kept[path][0] != mark:
-            self._kept[path] = mark, read_records(model, path)
-        return self._kept[path][1]
 
     def index(self) -> Index:
         """The cache, brought up to date with every file of every session."""
@@ -288,9 +223,21 @@ class Workspace:
         return still
 
     def key(self) -> bytes:
-        """The store's own random key, for tags and hashes that nobody outside can guess. Made on first use."""
+        """The store's own random key, for tags and hashes that nobody outside can guess. Made on first use.
+
+        Raises:
+            ReadOnlyError: under --read-only, if there is none yet.
+        """
+        key = self.known_key()
+        if key is None:
+            self.check_writable()
+            key = self._key = make_redaction_key(self.paths, self.locks.of(self.paths.orchestrator_dir))
+        return key
+
+    def known_key(self) -> bytes | None:
+        """The same without making one: for reads."""
         if self._key is None:
-            self._key = redaction_key(self.paths, self.locks.of(self.paths.orchestrator_dir))
+            self._key = redaction_key(self.paths)
         return self._key
 
     def flush(self) -> None:
@@ -325,33 +272,6 @@ class Workspace:
         for other in self.beside:
             yield from other._sources()  # noqa: SLF001  of the same class
 
-    def _named_session(self) -> str | None:
-        if self.settings.session:
-            return check_session_id(self.settings.session)
-        if self.settings.client_session:
-            return self.sessions.client_session_id(self.settings.client_session)
-        return None
-
-    def _open_session(self, named: str | None) -> str:
-        current = self.sessions.get_current_session()
-        by_default = named is None and not self.settings.own_session
-        if by_default and current and not self._is_idle(current):
-            return current
-        if named is None or not self.sessions.exists(named):
-            settings = self.settings
-            named = self.sessions.create_session(
-                named, client=settings.client, client_session=settings.client_session, now=self.now()
-            )
-        if current is None or by_default:  # a session named for one command does not become everybody's default
-            self.sessions.set_current_session(named)
-        return named
-
-    def _is_idle(self, session_id: str) -> bool:
-        """Whether nobody worked in the current session, or chose it, for long: then the next command opens another."""
-        chosen = self.paths.current_file().lstat().st_mtime
-        last = max(self.sessions.last_activity(session_id), datetime.fromtimestamp(chosen, UTC))
-        return datetime.now(UTC) - last > IDLE
-
     def _path_of(self, model: type[Model], session_id: str | None) -> Path:
         spec = BY_MODEL[model]
         if not spec.in_session:
@@ -365,14 +285,5 @@ class Workspace:
         return path.parts[len(self.paths.sessions_dir().parts)]
 
     def redact(self, value: dict[str, Any]) -> dict[str, Any]:
-        """A record's fields without the secrets in its texts; see `OUR_OWN_FIELDS` for what is left alone.
-
-        A request id in which a secret seems to stand is replaced by a keyed hash: it still tells calls apart.
-        """
-        key = self.key()
-        texts = {name: item for name, item in value.items() if name not in OUR_OWN_FIELDS}
-        clean = self._thinking.redact(texts, key)
-        request = value.get("request_id")
-        if isinstance(request, str) and clean["request_id"] != request:
-            clean["request_id"] = "rq_" + hmac.new(key, request.encode("utf-8", "replace"), "sha256").hexdigest()[:32]
-        return {name: value[name] for name in value if name in OUR_OWN_FIELDS} | clean
+        """A record's fields without the secrets in its texts; see `Thinking.without_secrets`."""
+        return self._thinking.without_secrets(value, self.key())

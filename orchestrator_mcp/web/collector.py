@@ -18,10 +18,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from orchestrator_mcp.errors import AnonymizationError, OrchestratorError, StorageFullError
+from orchestrator_mcp.records.feedback_shared import BATCH_TYPE
 from orchestrator_mcp.services.collector import collect
 from orchestrator_mcp.storage.collected import Collected
 
-BATCH_TYPE = "application/cloudevents-batch+json"
+from .connections import Connection
+
 LARGEST_BODY = 1 << 20
 REQUESTS, PER_SECONDS = 60, 60.0
 """What one client may ask."""
@@ -104,7 +106,7 @@ def serve(collected: Collected, listening: socket.socket, limit: RateLimit, read
     app = build_app(collected, limit)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, limit_concurrency=200,
-        timeout_graceful_shutdown=5, lifespan="off",
+        timeout_graceful_shutdown=5, lifespan="off", http=Connection, ws="none",
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # uvicorn raises them again once it has finished

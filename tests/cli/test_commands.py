@@ -85,14 +85,16 @@ def test_a_day_of_work(tmp_path: Path) -> None:
     assert "three" in done(tmp_path, "session", "list")
     assert "Forgot" in done(tmp_path, "forget", one, "--yes")
     assert "45 seconds" not in done(tmp_path, "failure", "show", one)
-    assert "sessions          3" in done(tmp_path, "status")
+    assert "It holds 3 sessions; the current one is" in done(tmp_path, "status")
 
 
 def test_an_agents_run(tmp_path: Path) -> None:
     run_id = as_json(tmp_path, "telemetry", "start", "reviewer", "Review the pull request", "--task-type", "review")[
         "invocation_id"
     ]
-    assert "rev 2" in done(tmp_path, "telemetry", "finish", run_id, "--outcome", "success", "--duration", "12.5")
+    assert "telemetry rate" in done(
+        tmp_path, "telemetry", "finish", run_id, "--outcome", "success", "--duration", "12.5"
+    )
     assert "Judged" in done(tmp_path, "telemetry", "rate", run_id, "--success", "--rating", "5", "--again", "yes")
     assert "Too few judged runs to rank: reviewer (1)" in done(tmp_path, "telemetry", "ranking")
     assert "reviewer" in done(tmp_path, "telemetry", "stats")
@@ -109,10 +111,12 @@ def test_feedback_from_options(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("failure", "log"), 1, "--context is missing. Give it, or use --interactive on a terminal."),
+        (("failure", "log"), 2, "--context, --feedback, --category are missing. Give all of it, or use --interactive"),
+        (("reveiw",), 2, "invalid choice: 'reveiw'. Did you mean review?"),
+        (("failure", "lgo"), 2, "Did you mean log?"),
         (("failure", "log", "--interactive"), 1, "there is no terminal. Use --context instead."),
-        (("feedback", "--interactive"), 1, "there is no terminal"),
-        ((*LOG[:-1], "cooking"), 1, "There is no category 'cooking'"),
+        (("feedback", "--interactive"), 1, "there is no terminal. Use the options of `orchestrator feedback --help`"),
+        ((*LOG[:-1], "cooking"), 1, "`orchestrator config set categories"),
         (("review", "--days", "0"), 1, "--days 0 is out of range"),
         (("review", "--days", "x"), 2, "invalid int value"),
         (("failure", "show", "nope"), 1, "failure list"),
@@ -191,7 +195,7 @@ def test_a_person_answers_on_a_terminal(tmp_path: Path) -> None:
 
 
 def test_all_ten_questions_are_asked(tmp_path: Path) -> None:
-    answers = ["yes", "skipped", "", "no", "", "maybe", "not-applicable", "Tests first", "", "Ask early", ""]
+    answers = ["y", "skipped", "", "no", "", "maybe", "not", "Tests first", "", "Ask early", ""]
     code, shown = on_terminal(tmp_path, answers, "feedback", "--interactive")
     assert code == 0, shown
     assert "one of: yes, no, not-applicable" in shown

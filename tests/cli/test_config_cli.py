@@ -59,7 +59,7 @@ def test_a_setting_is_set_shown_and_removed(tmp_path: Path) -> None:
         (("config", "set", "engien", ""), "Did you mean engine?"),
         (("config", "set", "min_frequency", "often"), "It may be a whole number from 2 to 1000."),
         (("config", "set", "feedback_sync", "true"), "`orchestrator config set --global feedback_sync VALUE`"),
-        (("config", "set", "feedback_sync", ""), "may not be set in .orchestrator/config.yaml"),
+        (("config", "set", "--global", "feedback_sync", "never"), "It may be true or false."),
         (("config", "get", "cheese"), "`orchestrator config list` names every setting."),
         (("--set", "engine=magic", "status"), "auto or words or meaning"),
         (("--set", "engine", "status"), "--set takes KEY=VALUE"),
@@ -70,6 +70,15 @@ def test_what_cannot_be_set_is_refused_and_nothing_is_written(tmp_path: Path, wo
     assert (result.returncode, result.stdout) == (1, "")
     assert says in result.stderr
     assert not (tmp_path / ".orchestrator/config.yaml").exists()
+
+
+@pytest.mark.parametrize(("key", "value"), [("feedback_sync", "true"), ("bogus", "1")])
+def test_what_may_not_be_set_can_be_removed(tmp_path: Path, key: str, value: str) -> None:
+    done(tmp_path, "init")
+    file = tmp_path / ".orchestrator/config.yaml"
+    file.write_text(f"{key}: {value}\nengine: words\n")
+    done(tmp_path, "config", "set", key, "")
+    assert file.read_text() == "engine: words\n"
 
 
 def test_without_a_home_folder_a_global_setting_says_what_to_use(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_context_and_feedback_come_before_the_text(texts: Path) -> None:
 def test_people_see_templates_and_counts(texts: Path) -> None:
     shown = run(texts, "log.jsonl").stdout
     assert "8 texts, 2 groups, by " in shown
-    assert "; 1 are like no other" in shown
+    assert "; 1 like no other" in shown
     assert "TimeoutError: request" in shown
 
 

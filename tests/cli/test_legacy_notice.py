@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from migration_world import make_legacy, migrate
 
-from orchestrator_mcp.records.legacy import NOTICE
+from orchestrator_mcp.cli.notice import NOTICE
 
 pytestmark = pytest.mark.torn  # the backup keeps originals as they were
 

@@ -35,7 +35,7 @@ def test_a_person_lists_shows_and_decides(patterns: tuple[Path, str, str]) -> No
     merged = done(folder, "pattern", "merge", money[-6:], lock[-6:], "--reason", "both lose data")
     assert f"Merged. Now {money}: 4 members, 4 entries." in merged
     assert "merge by person: both lose data" in done(folder, "pattern", "show", lock)
-    assert "Took back: Merged" in done(folder, "pattern", "undo", money)
+    assert "Took back the merge. Now " in done(folder, "pattern", "undo", money)
     member = as_json(folder, "pattern", "show", money)["members"][1]["id"]
     assert f"Split. Now {money}: 1 member, 1 entry." in done(folder, "pattern", "split", money, member[-6:])
     done(folder, "pattern", "undo", money)

@@ -12,9 +12,10 @@ from orchestrator_mcp.errors import NotFoundError
 from orchestrator_mcp.records.failure import Failure
 from orchestrator_mcp.storage import files, lines
 from orchestrator_mcp.storage.files import replace_file
+from orchestrator_mcp.storage.flusher import Flusher
 from orchestrator_mcp.storage.lines import Line, LineFile, parse_object, read_lines
 from orchestrator_mcp.storage.locks import FolderLock
-from orchestrator_mcp.storage.streams import Flusher, Stream
+from orchestrator_mcp.storage.streams import Stream
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

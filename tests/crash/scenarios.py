@@ -14,7 +14,7 @@ from orchestrator_mcp.storage.lines import parse_object, read_lines
 from orchestrator_mcp.storage.locks import FolderLock
 from orchestrator_mcp.storage.paths import OrchestratorPaths
 from orchestrator_mcp.storage.sessions import SessionManager
-from orchestrator_mcp.storage.store import open_store, read_meta, redaction_key
+from orchestrator_mcp.storage.store import make_redaction_key, open_store, read_meta
 
 SESSION = "session-1"
 
@@ -70,7 +70,7 @@ def current_holds(root: Path) -> None:
 
 
 def make_key(root: Path) -> bytes:
-    return redaction_key(OrchestratorPaths(root), lock_of(root))
+    return make_redaction_key(OrchestratorPaths(root), lock_of(root))
 
 
 def key_holds(root: Path) -> None:

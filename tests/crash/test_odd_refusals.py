@@ -15,7 +15,7 @@ from worlds import OURS, workspace
 
 from orchestrator_mcp.errors import OrchestratorError, StorageFullError
 from orchestrator_mcp.records.failure import Failure
-from orchestrator_mcp.storage import streams
+from orchestrator_mcp.storage import lookup
 from orchestrator_mcp.storage.lines import Line, encode_line
 from orchestrator_mcp.storage.store import open_store
 
@@ -107,7 +107,7 @@ def test_a_thread_that_reads_slowly_spoils_no_update(tmp_path: Path, monkeypatch
     other.append(failure("counter", "1"))
     other.supersede("counter", _next)
     half_way, go_on, noted, end = (threading.Event() for _ in range(4))
-    real = streams.read_lines
+    real = lookup.read_lines
 
     def slowly(*args: Any, **kwargs: Any) -> Iterator[Line]:
         for number, line in enumerate(real(*args, **kwargs)):
@@ -120,7 +120,7 @@ def test_a_thread_that_reads_slowly_spoils_no_update(tmp_path: Path, monkeypatch
             else:
                 yield line
 
-    monkeypatch.setattr(streams, "read_lines", slowly)
+    monkeypatch.setattr(lookup, "read_lines", slowly)
     reader = threading.Thread(target=stream._seen.grow)
     reader.start()
     half_way.wait()

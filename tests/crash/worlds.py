@@ -18,7 +18,8 @@ from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.lines import encode_line, parse_object, read_lines
 from orchestrator_mcp.storage.paths import OrchestratorPaths, Roots
 from orchestrator_mcp.storage.sessions import SessionManager
-from orchestrator_mcp.storage.workspace import Settings, Thinking, Workspace
+from orchestrator_mcp.storage.settings import Settings, Thinking
+from orchestrator_mcp.storage.workspace import Workspace
 
 erasure.SETTLING = 0.0  # nobody else is there who may write a text again
 

@@ -331,13 +331,13 @@ def test_a_store_in_the_home_folder_is_named_where_it_is(tmp_path: Path, monkeyp
     [
         (1 << 30, None, 0, [OK]),
         (1 << 30, 10**6, 0, [OK]),
-        (63 << 20, None, 0, [WARNING, OK]),
-        (1 << 30, 99, 0, [WARNING, OK]),
-        (1000, 10**6, 0, [ERROR, OK]),
-        (1 << 30, 9, 0, [ERROR, OK]),
-        (1 << 30, None, 95, [WARNING, OK]),
-        (1 << 30, None, 100, [ERROR, OK]),
-        (1000, None, 100, [ERROR, ERROR, OK]),
+        (63 << 20, None, 0, [WARNING]),
+        (1 << 30, 99, 0, [WARNING]),
+        (1000, 10**6, 0, [ERROR]),
+        (1 << 30, 9, 0, [ERROR]),
+        (1 << 30, None, 95, [WARNING]),
+        (1 << 30, None, 100, [ERROR]),
+        (1000, None, 100, [ERROR, ERROR]),
     ],
 )
 def test_room_is_judged_by_bytes_inodes_and_the_limit(

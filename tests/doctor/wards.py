@@ -229,6 +229,11 @@ def _many_neighbours(ward: Ward) -> None:
         (ward.store / f"v{number}.db").touch()
 
 
+@row("neighbours", WARNING, "prd/a/a goes more than 64 folders deep")
+def _deep(ward: Ward) -> None:
+    ward.store.joinpath("prd", *"a" * 70).mkdir(parents=True)
+
+
 @row("git_tracks", ERROR, "git tracks what should stay on this machine: secrets/redaction.key")
 def _tracked(ward: Ward) -> None:
     git(ward.root, "init", "-q")
@@ -249,7 +254,7 @@ def _shared(ward: Ward) -> None:
     git(ward.root, "add", ".orchestrator/meta.json")
 
 
-@row("git_tracks", ERROR, "git ls-files failed: fatal: not a git repository")
+@row("git_tracks", ERROR, "There is no git repository in")
 def _no_repository(ward: Ward) -> None:
     (ward.root / ".git").mkdir()
 
@@ -438,7 +443,7 @@ def _not_migrated(ward: Ward) -> None:
     _legacy(ward)
 
 
-@row("legacy", WARNING, "Workflow wf_00000001 has a different state in session ")
+@row("legacy", WARNING, "The workflow in .workflow_state.json has a different state in session ")
 def _other_state(ward: Ward) -> None:
     _legacy(ward)
     _migrate(ward)
@@ -537,6 +542,11 @@ def _no_model(ward: Ward) -> None:
 @row("config", WARNING, "min_frequency")
 def _bad_setting(ward: Ward) -> None:
     (ward.store / "config.yaml").write_text("min_frequency: hunter2-hunter2\n")
+
+
+@row("config", WARNING, "config.yaml cannot be used: ")
+def _broken_settings(ward: Ward) -> None:
+    (ward.store / "config.yaml").write_text("a: [\n")
 
 
 @row("config", NOTE, "ORCHESTRATOR_MIN_FREQENCY is set, and nothing reads it")

@@ -11,7 +11,8 @@ import pytest
 from orchestrator_mcp.records.feedback import ProcessFeedback, ToolFeedback
 from orchestrator_mcp.records.workflow import LogEvent
 from orchestrator_mcp.storage.paths import Roots
-from orchestrator_mcp.storage.workspace import Settings, Thinking, Workspace
+from orchestrator_mcp.storage.settings import Settings, Thinking
+from orchestrator_mcp.storage.workspace import Workspace
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 KEY = b"k" * 32

@@ -1,9 +1,11 @@
 """The collector as a real process: whole batches or none, each event once, nothing acknowledged is ever lost."""
 
+import contextlib
 import http.client
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -34,6 +36,8 @@ from orchestrator_mcp.services.feedback_everyone import review_everyone
 from orchestrator_mcp.services.feedback_sync import preview_sync, sync_feedback
 from orchestrator_mcp.storage import collected
 from orchestrator_mcp.storage.collected import Collected
+from orchestrator_mcp.storage.lines import LineFile, parse_object, read_lines
+from orchestrator_mcp.web.connections import FROM_ONE_ADDRESS
 
 
 def post(url: str, body: bytes, content_type: str = BATCH_TYPE, method: str = "POST", **headers: str):
@@ -57,7 +61,7 @@ def test_it_keeps_what_is_shared_once(project: Project, tmp_path: Path) -> None:
     record(project, 3)
     with collector(tmp_path / "kept") as running:
         for _ in range(2):
-            assert sync_feedback(project.person(environ=allowed(running.url)), force=True).sent == 3
+            assert sync_feedback(project.person(environ=allowed(running.url)), force=True).synced == 3
         body = preview_sync(project.person()).body.encode()
         assert post(running.url, body)[:2] == (200, {"accepted": 0, "known": 3})
         assert [line["id"] for line in lines(running.kept)] == [one["id"] for one in json.loads(body)]
@@ -79,7 +83,7 @@ def test_an_answer_that_was_lost_on_its_way_doubles_nothing(project: Project, tm
             answer(status, json.dumps(said).encode())(handler, body)
 
         with serving(lost, passed_on) as between:
-            assert sync_feedback(project.person(environ=allowed(between.url))).sent == 3
+            assert sync_feedback(project.person(environ=allowed(between.url))).synced == 3
             assert len(between.bodies) == 2
         assert len(lines(running.kept)) == 3
 
@@ -171,6 +175,73 @@ def test_two_collectors_may_share_a_folder(project: Project, tmp_path: Path) -> 
     assert sorted(line["id"] for line in lines(one.kept)) == sorted(event["id"] for event in events)
 
 
+POST = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {BATCH_TYPE}\r\nContent-Length: 2\r\n\r\n".encode()
+
+
+def connected(running: CollectorProcess, said: bytes = b"", source: str = "127.0.0.1") -> socket.socket:
+    port = int(running.url.rstrip("/").rpartition(":")[2])
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
+    connection.sendall(said)
+    return connection
+
+
+def test_idle_connections_of_one_client_keep_nobody_out(tmp_path: Path) -> None:
+    """Neither others nor, as it may be a proxy, itself."""
+    with collector(tmp_path / "kept") as running, contextlib.ExitStack() as stack:
+        for number in range(260):
+            stack.enter_context(connected(running, b"" if number % 2 else b"POST / HTTP/1.1\r\nHost:"))
+        assert post(running.url, b"[]")[0] == 200
+        with connected(running, POST + b"[]", source="127.0.0.2") as other:
+            assert other.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_connections_from_one_address_that_wait_for_a_body_are_few(tmp_path: Path) -> None:
+    with collector(tmp_path / "kept", "--per-minute", "1000") as running, contextlib.ExitStack() as stack:
+        for _ in range(FROM_ONE_ADDRESS):
+            busy = stack.enter_context(
+                connected(running, POST.replace(b"2\r\n\r\n", b"2\r\nExpect: 100-continue\r\n\r\n"))
+            )
+            assert busy.recv(100).startswith(b"HTTP/1.1 100")
+        with connected(running) as one_more:
+            read_to_the_end(one_more)
+        with connected(running, POST + b"[]", source="127.0.0.2") as other:
+            assert other.recv(100).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"POST / HTTP/1.1\r\nX: ", POST + b"[]" + b"POST / HTTP/1.1\r\nX: ", POST.replace(b"h: 2", b"h: 9999999")],
+    ids=["nothing", "half a header", "half of the second header", "a body that is too large, and slow"],
+)
+def test_a_header_that_never_ends_ends_the_connection(tmp_path: Path, said: bytes) -> None:
+    """However steadily it comes."""
+    with collector(tmp_path / "kept") as running, connected(running, said) as connection:
+        if b"9999999" in said:
+            connection.sendall(b" " * (1 << 20) + b"  ")
+        done = threading.Event()
+
+        def trickle() -> None:
+            with contextlib.suppress(OSError):
+                while said and not done.wait(0.2):
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        try:
+            read_to_the_end(connection)
+        finally:
+            done.set()
+            thread.join()
+        assert post(running.url, b"[]")[0] == 200
+
+
+def read_to_the_end(connection: socket.socket) -> None:
+    """Fails by its time limit if the collector does not close the connection."""
+    with contextlib.suppress(ConnectionError):
+        while connection.recv(4096):
+            pass
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_asked(number: int, tmp_path: Path) -> None:
     with collector(tmp_path / "kept") as running:
@@ -210,15 +281,57 @@ sys.exit(main(["collector", "--data", sys.argv[1]]))
     assert b"orchestrator-mcp[collector]" in result.stderr
 
 
-def test_a_full_file_is_moved_away_and_a_new_one_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def ids(kept: Collected) -> list[str]:
+    """What is kept, rotated parts and all."""
+    return [str((parse_object(line.data) or {}).get("id")) for line in read_lines(kept.path)]
+
+
+def move_away(kept: Collected, to: Path) -> None:
+    """As a person does it, while the collector runs."""
+    to.mkdir()
+    for name in ("events.jsonl", "rotated", "lock"):
+        if (kept.path.parent / name).exists():
+            (kept.path.parent / name).rename(to / name)
+
+
+@pytest.mark.parametrize("rotate_at", [20, 1000])
+def test_a_full_folder_is_emptied_and_collecting_begins_anew(
+    rotate_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(collected, "LARGEST", 20)
+    monkeypatch.setattr(LineFile, "rotate_at", rotate_at)
     kept = Collected(tmp_path / "kept")
-    assert kept.take([{"id": "one"}, {"id": "two"}, {"id": "one"}]) == 2
-    with pytest.raises(StorageFullError):
+    assert kept.take([{"id": "one"}]) == 1
+    assert kept.take([{"id": "two"}, {"id": "one"}]) == 1
+    assert (kept.path.parent / "rotated").exists() == (rotate_at == 20)
+    with pytest.raises(StorageFullError, match="Move the folder's files away"):
         kept.take([{"id": "three"}])
-    kept.path.rename(tmp_path / "kept" / "old.jsonl")
+    move_away(kept, tmp_path / "old")
     assert kept.take([{"id": "three"}]) == 1
-    assert [line["id"] for line in lines(kept.path)] == ["three"]
+    assert ids(kept) == ["three"]
+
+
+def test_what_was_read_before_a_rotation_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told by a rotated part that holds other bytes since: whoever read it again would not know its id any more."""
+    monkeypatch.setattr(LineFile, "rotate_at", 30)
+    kept = Collected(tmp_path / "kept")
+    for name in ("one", "two", "three", "four"):
+        assert kept.take([{"id": name}]) == 1
+    parts = [path for path in kept.path.parent.rglob("events.jsonl") if path != kept.path]
+    assert parts
+    for part in parts:
+        part.write_bytes(b" " * (part.stat().st_size - 1) + b"\n")
+    assert kept.take([{"id": name} for name in ("one", "two", "three", "four", "five")]) == 1
+
+
+def test_another_collectors_new_file_is_read_from_its_start(tmp_path: Path) -> None:
+    one, two = Collected(tmp_path / "kept"), Collected(tmp_path / "kept")
+    assert two.take([{"id": "old"}]) == 1
+    assert one.take([{"id": "old"}]) == 0
+    move_away(one, tmp_path / "old")
+    assert two.take([{"id": f"a longer name {number}"} for number in range(5)]) == 5
+    assert one.take([{"id": "a longer name 0"}]) == 0
+    assert len(ids(one)) == 5
 
 
 def test_help_needs_no_extra() -> None:

@@ -3,13 +3,15 @@
 import hashlib
 import hmac
 import json
+import re
 
 import pytest
 from feedback_world import KEY, START, raw, tool_lines, workspace, write_log
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator_mcp.analysis.anonymize import anonymize_tool_feedback, verify_anonymization
+from orchestrator_mcp.analysis.anonymize import anonymize_tool_feedback
+from orchestrator_mcp.analysis.anonymize_check import verify_anonymization
 from orchestrator_mcp.analysis.anonymize_words import VOCABULARY, template_of
 from orchestrator_mcp.analysis.baseline import ITEMS
 from orchestrator_mcp.analysis.redaction import redact_json
@@ -257,7 +259,16 @@ def test_every_line_is_checked_and_named():
 
 def test_the_deny_list_is_a_second_net(monkeypatch):
     leaky = ["bob@acme.example", "/home/bob", "https://acme.example", "10.0.0.1", "fe80::1:2", "deadbeef01"]
-    monkeypatch.setattr("orchestrator_mcp.analysis.anonymize.is_template", lambda text: True)
+    monkeypatch.setattr("orchestrator_mcp.analysis.anonymize_closed.is_template", lambda text: True)
     for text in leaky:
         (problem, *_) = verify_anonymization(json.dumps({**GOOD, "orchestrator_errors": [text]}).encode())
         assert problem.startswith("Line 1: field orchestrator_errors holds ")
+
+
+def test_no_long_number_hides_in_a_version() -> None:
+    from orchestrator_mcp.analysis.anonymize import VERSION
+
+    assert re.fullmatch(VERSION, "0.1.0")
+    assert re.fullmatch(VERSION, "12.4.10rc1")
+    assert not re.fullmatch(VERSION, "1555.1234.56789.post.1234")
+    assert not re.fullmatch(VERSION, "1.2.0-dev.1234")

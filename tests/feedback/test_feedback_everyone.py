@@ -10,7 +10,7 @@ from sync_world import command
 
 from orchestrator_mcp.analysis.feedback_sharing import batches, shared_event, sharing_key
 from orchestrator_mcp.analysis.statistics import wilson
-from orchestrator_mcp.errors import NotFoundError
+from orchestrator_mcp.errors import NotFoundError, StorageError
 from orchestrator_mcp.records.feedback import ToolFeedback
 from orchestrator_mcp.records.feedback_everyone import EveryoneReview, Unit
 from orchestrator_mcp.services.feedback_everyone import review_everyone
@@ -133,6 +133,8 @@ def test_hostile_files_are_counted_and_left_out(tmp_path: Path) -> None:
 
 
 def test_there_has_to_be_something(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="shorter names"):
+        review_everyone(tmp_path / ("x" * 300))
     with pytest.raises(NotFoundError, match="nothing at"):
         review_everyone(tmp_path / "nowhere")
     assert review_everyone(tmp_path).entries == 0

@@ -1,14 +1,18 @@
 """record_feedback: what is asked, what is kept where, and that a retry or an opt-out writes nothing."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from feedback_world import START, event, process_entries, raw, sample, tool_entries, workspace, write_log
 
+from orchestrator_mcp.analysis.redaction import redact_json
 from orchestrator_mcp.errors import InvalidInputError, ReadOnlyError, StateConflictError
 from orchestrator_mcp.records.feedback import RepoType
 from orchestrator_mcp.records.fields import Applicable, FeedbackKind, FeedbackMode, Helpful, ReviewsAnswer, YesNo
 from orchestrator_mcp.services.feedback import record_feedback
+from orchestrator_mcp.services.feedback_entries import at_finish
 from orchestrator_mcp.services.workspace import open_workspace
 from orchestrator_mcp.storage.project import get_repo_type
 
@@ -104,11 +108,25 @@ def test_inferred_answers_are_marked_and_stated_ones_win(tmp_path):
 def test_interactive_mode_guesses_no_persons_answer(tmp_path):
     write_log(tmp_path, LOG)
     at = workspace(tmp_path)
-    answer = record_feedback(at, mode=FeedbackMode.INTERACTIVE)
+    record_feedback(at, mode=FeedbackMode.INTERACTIVE, improvements="Fewer mocks")
     (process,) = process_entries(at)
     assert (process.what_went_well, process.challenges, process.inferred) == (None, None, [])
     assert (process.mode, process.task) == ("interactive", "Add login")
-    assert answer.warnings == ["mode is interactive, but no question was answered."]
+
+
+def test_questions_that_nobody_answered_add_no_entry(tmp_path):
+    write_log(tmp_path, LOG)
+    at = workspace(tmp_path)
+    first = record_feedback(at)
+    answer = record_feedback(at, mode=FeedbackMode.INTERACTIVE)
+    assert (answer.tool_id, answer.process_id) == (first.tool_id, first.process_id)
+    assert answer.warnings[0] == "mode is interactive, but no question was answered."
+    assert (len(tool_entries(at)), len(process_entries(at))) == (1, 1)
+
+
+def test_where_there_is_nothing_to_record_no_store_is_made(tmp_path):
+    assert not record_feedback(workspace(tmp_path)).recorded
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_all_ten_answers_land_where_they_belong(tmp_path):
@@ -173,9 +191,61 @@ def test_the_same_feedback_once_more_adds_nothing(tmp_path):
     first = record_feedback(at, learnings="Validate on the server")
     again = record_feedback(workspace(tmp_path), learnings="Validate on the server", request_id="call-2")
     assert (again.tool_id, again.process_id) == (first.tool_id, first.process_id)
-    assert [one for one in again.warnings if "recorded before" in one]
+    assert again.warnings == [
+        "The same process and tool feedback was recorded before, so nothing of it was added.",
+    ]
     assert (len(tool_entries(at)), len(process_entries(at))) == (1, 1)
     assert record_feedback(at, learnings="Validate on the client too").process_id != first.process_id
+
+
+def test_what_was_added_is_not_denied(tmp_path):
+    at = workspace(tmp_path)
+    record_feedback(at, learnings="x")
+    answer = record_feedback(at, learnings="y")
+    assert (len(tool_entries(at)), len(process_entries(at))) == (1, 2)
+    assert answer.warnings[1:] == ["The same tool feedback was recorded before, so nothing of it was added."]
+
+
+def test_the_same_feedback_with_a_secret_in_it_adds_nothing(tmp_path):
+    at = workspace(tmp_path, redact=redact_json)
+    for _ in range(2):
+        record_feedback(at, learnings=f"The token ghp_{'a1B2' * 9} leaked.")
+    (entry,) = process_entries(at)
+    assert "ghp_" not in entry.learnings
+
+
+def test_threads_that_say_the_same_at_once_say_it_once(tmp_path):
+    at, threads = workspace(tmp_path), 4
+    record_feedback(at, learnings="first")
+    together = threading.Barrier(threads)
+
+    def say(_: int) -> list[str]:
+        found = []
+        for number in range(30):
+            together.wait()
+            found.append(record_feedback(at, kind="process", learnings=f"answer {number}").process_id)
+        return found
+
+    with ThreadPoolExecutor(threads) as pool:
+        ids = list(pool.map(say, range(threads)))
+    assert len(process_entries(at)) == 31
+    assert ids == [ids[0]] * threads
+
+
+def test_threads_that_say_different_things_lose_none(tmp_path):
+    """The first of them replaces what was recorded by itself; the others are added."""
+    write_log(tmp_path, LOG)
+    at, threads = workspace(tmp_path), 4
+    record_feedback(at, workflow_id="wf_1", request_id=at_finish("wf_1"))
+    together = threading.Barrier(threads)
+
+    def say(number: int) -> None:
+        together.wait()
+        record_feedback(at, kind="process", workflow_id="wf_1", learnings=f"answer {number}")
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(say, range(threads)))
+    assert sorted(entry.learnings for entry in process_entries(at)) == [f"answer {number}" for number in range(threads)]
 
 
 def test_a_retry_finishes_what_a_crash_left_half_done(tmp_path):
@@ -221,7 +291,7 @@ def test_too_much_is_refused_before_anything_is_written(argument, value, tmp_pat
 
 def test_read_only_refuses(tmp_path):
     with pytest.raises(ReadOnlyError):
-        record_feedback(workspace(tmp_path, read_only=True))
+        record_feedback(workspace(tmp_path, read_only=True), learnings="x")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -229,7 +299,7 @@ def test_bad_lines_are_counted_and_the_rest_is_used(tmp_path):
     write_log(tmp_path, [LOG[0], "not json\n", "[1]\n", '{"event_type": 7}\n', *LOG[1:]])
     at = workspace(tmp_path)
     answer = record_feedback(at)
-    assert answer.warnings == ["3 lines of .workflow_log.jsonl could not be read and were left out."]
+    assert answer.warnings == ["3 lines of .workflow_log.jsonl could not be read."]
     assert process_entries(at)[0].task == "Add login"
 
 

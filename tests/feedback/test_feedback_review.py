@@ -3,6 +3,7 @@
 import json
 import random
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from feedback_world import raw, sample
@@ -20,6 +21,8 @@ from orchestrator_mcp.services.feedback import record_feedback
 from orchestrator_mcp.services.feedback_review import review_feedback
 from orchestrator_mcp.services.migration import migrate_state
 from orchestrator_mcp.services.patterns import review_patterns
+from orchestrator_mcp.services.snapshot_import import import_snapshot
+from orchestrator_mcp.services.snapshots import export_to_file
 from orchestrator_mcp.services.workflows import start_workflow, update_workflow
 
 NPM = "npm error code ENOENT"
@@ -352,3 +355,44 @@ def test_an_error_is_one_pattern_whether_a_log_or_only_feedback_tells_of_it(proj
         (one,) = found.patterns
         assert (one.kind, one.occurrences, one.workflows) == (PatternKind.WORKFLOW_ERROR, len(names), len(names))
         assert (one.sessions, bool(one.examples)) == (1, True)
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_a_workflow_counts_once_where_its_key_did_not_travel_to(
+    project: Project, tmp_path: Path, private: bool
+) -> None:
+    """Three workflows in one session, the second without feedback; the third is told of twice."""
+    agent = project.agent()
+    for number in range(3):
+        started = start_workflow(agent, task=f"task {number}")
+        update_workflow(agent, action="event", event="no_parallel_agents")
+        project.wait(minutes=10)
+        update_workflow(agent, action="finish")
+        project.wait(minutes=1)
+        if number != 1:
+            record_feedback(agent, workflow_id=started.workflow_id)
+        project.wait(hours=2)
+    record_feedback(agent, workflow_id=started.workflow_id, phase0_helpful="yes", kind=FeedbackKind.TOOL)
+    before = review(project)
+    export_to_file(project.person(), tmp_path / "packed.snapshot.tar.gz", include_private=private)
+    elsewhere = Project(tmp_path / "elsewhere")
+    elsewhere.root.mkdir()
+    elsewhere.now = project.now
+    import_snapshot(elsewhere.person(), tmp_path / "packed.snapshot.tar.gz", passphrase=lambda: "")
+    after = review(elsewhere)
+    assert (before.workflows, before.with_feedback) == (3, 2)
+    assert after.model_dump() == before.model_dump()
+
+
+def test_a_tool_entry_of_ones_own_is_not_taken_for_another_workflow(project: Project) -> None:
+    """One that this installation made of a workflow it does not know is never taken for another workflow."""
+    agent = project.agent()
+    start_workflow(agent, task="x")
+    record_feedback(agent, kind=FeedbackKind.TOOL, workflow_id="wf_elsewhere", phase0_helpful="yes")
+    assert review(project).workflows == 2
+    for secret in project.root.glob(".orchestrator/secrets/*"):
+        secret.unlink()
+    assert review(project).workflows == 1  # the session tells of one workflow alone, and the key is gone
+    for written in project.root.glob(".orchestrator/sessions/*/log.jsonl"):
+        written.unlink()
+    assert review(project).workflows == 1

@@ -19,7 +19,7 @@ from sync_world import allowed, answer, command, record, serving, synced, taken
 from orchestrator_mcp.analysis import feedback_sharing
 from orchestrator_mcp.analysis.feedback_events import check_events
 from orchestrator_mcp.analysis.feedback_sharing import MAX_BYTES, MAX_EVENTS, batches, shared_event, sharing_key, step
-from orchestrator_mcp.errors import AnonymizationError, ConfigError, InvalidInputError, ReadOnlyError
+from orchestrator_mcp.errors import AnonymizationError, ConfigError, InvalidInputError, ReadOnlyError, StorageError
 from orchestrator_mcp.records.feedback import ToolFeedback
 from orchestrator_mcp.records.feedback_shared import SharedFeedback
 from orchestrator_mcp.records.feedback_sync import TargetKind
@@ -27,6 +27,7 @@ from orchestrator_mcp.records.fields import FeedbackKind
 from orchestrator_mcp.server.app import build_server
 from orchestrator_mcp.server.options import TOOLSETS
 from orchestrator_mcp.services.feedback import record_feedback
+from orchestrator_mcp.services.feedback_review import review_feedback
 from orchestrator_mcp.services.feedback_sync import preview_sync, sync_feedback, sync_status
 from orchestrator_mcp.services.workspace import open_workspace
 
@@ -58,6 +59,19 @@ def test_a_dry_run_and_a_status_write_nothing(project: Project) -> None:
     assert project.files() == before
 
 
+@pytest.mark.parametrize("read_only", [False, True])
+def test_whoever_only_reads_makes_no_key(read_only: bool, project: Project) -> None:
+    """Without the key nothing can be told to be ours, and there is nothing to share."""
+    record(project)
+    (project.root / ".orchestrator" / "secrets" / "redaction.key").unlink()
+    before = project.files()
+    at = project.person(read_only=read_only)
+    assert (preview_sync(at).entries, preview_sync(at).body) == (0, "")
+    assert sync_status(at).entries == 0
+    assert review_feedback(at).with_feedback == 3
+    assert project.files() == before
+
+
 def test_a_file_holds_the_same_bytes_and_is_private(project: Project) -> None:
     at = record(project, 150)
     shown = preview_sync(at)
@@ -66,7 +80,7 @@ def test_a_file_holds_the_same_bytes_and_is_private(project: Project) -> None:
     assert path.parent == project.root / ".orchestrator" / "reports"
     assert path.read_text() == shown.body
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert (done.target, done.sent, shown.batches) == (TargetKind.FILE, 150, 1)
+    assert (done.target, done.synced, shown.batches) == (TargetKind.FILE, 150, 1)
 
 
 def test_what_leaves_has_these_fields_and_no_others(project: Project) -> None:
@@ -88,13 +102,13 @@ def test_only_tool_feedback_leaves_of_every_session_and_each_once(project: Proje
     at = project.person()
     assert len(list((project.root / ".orchestrator" / "sessions").iterdir())) == 2
     first = sync_feedback(at)
-    assert first.sent == 3
+    assert first.synced == 3
     assert "acme" not in Path(first.place or "").read_text()
     again = sync_feedback(at)
-    assert (again.sent, again.left, again.place) == (0, 0, None)
+    assert (again.synced, again.unsynced, again.place) == (0, 0, None)
     record(project, 1, "new")
-    assert sync_feedback(at).sent == 1
-    assert sync_feedback(at, force=True).sent == 4
+    assert sync_feedback(at).synced == 1
+    assert sync_feedback(at, force=True).synced == 4
     assert all(set(line["synced_ids"]) <= {one.id for one in at.read(ToolFeedback).records} for line in synced(project))
 
 
@@ -114,9 +128,9 @@ def test_each_kind_of_target_has_its_own_memory(project: Project) -> None:
     sync_feedback(at)
     with serving() as server:
         to = person(project, **allowed(server.url))
-        assert sync_feedback(to).sent == 3
-        assert sync_feedback(to).sent == 0
-        assert sync_feedback(to, to=str(project.root / "x.json"), force=True).sent == 3
+        assert sync_feedback(to).synced == 3
+        assert sync_feedback(to).synced == 0
+        assert sync_feedback(to, to=str(project.root / "x.json"), force=True).synced == 3
     status = sync_status(at)
     assert {one.target: one.unsynced for one in status.targets} == {
         TargetKind.FILE: 0, TargetKind.ENDPOINT: 0, TargetKind.GIST: 3,
@@ -185,7 +199,7 @@ def test_what_another_installation_recorded_is_its_own_to_send(project: Project,
     (ours,) = project.root.glob(".orchestrator/sessions/*/feedback/tool.jsonl")
     ours.write_bytes(ours.read_bytes() + theirs.read_bytes())
     done = sync_feedback(at)
-    assert (done.sent, done.elsewhere) == (1, 2)
+    assert (done.synced, done.elsewhere) == (1, 2)
     assert sync_status(at).elsewhere == 2
 
 
@@ -231,9 +245,9 @@ def test_an_opt_out_stops_every_target_and_is_no_error(name: str, to: str | None
     record(project)
     before = project.files()
     with serving() as server:
-        at = person(
-            project, **allowed(server.url, **{name: "1", "GITHUB_TOKEN": "t", "ORCHESTRATOR_FEEDBACK_GIST": server.url})
-        )
+        more = {name: "1", "GITHUB_TOKEN": "t", "ORCHESTRATOR_FEEDBACK_GIST": server.url}
+        environ = allowed(server.url, HOME=str(project.root / "home"), **more)
+        at = open_workspace(environ, project.root, root=str(project.root))
         done = sync_feedback(at, to=to, force=True)
         assert name in (done.skipped or "")
         assert preview_sync(at, to=to).body == ""
@@ -245,7 +259,7 @@ def test_an_opt_out_stops_every_target_and_is_no_error(name: str, to: str | None
 @pytest.mark.parametrize("value", ["", "0", "false", "no", "off"])
 def test_an_opt_out_that_is_off_stops_nothing(value: str, project: Project) -> None:
     record(project)
-    assert sync_feedback(person(project, DO_NOT_TRACK=value)).sent == 3
+    assert sync_feedback(person(project, DO_NOT_TRACK=value)).synced == 3
 
 
 def test_a_project_cannot_consent_for_a_person(project: Project) -> None:
@@ -260,13 +274,13 @@ def test_a_project_cannot_consent_for_a_person(project: Project) -> None:
         own = project.root / "home" / ".orchestrator"
         own.mkdir(parents=True, mode=0o700)
         (own / "config.yaml").write_text(text)
-        assert sync_feedback(person(project)).sent == 3
+        assert sync_feedback(person(project)).synced == 3
         assert len(server.bodies) == 1
 
 
 def test_nothing_is_sent_read_only_or_without_a_store(project: Project) -> None:
     with serving() as server:
-        assert sync_feedback(person(project, **allowed(server.url))).sent == 0
+        assert sync_feedback(person(project, **allowed(server.url))).synced == 0
         record(project)
         at = project.person(read_only=True, environ=allowed(server.url))
         with pytest.raises(ReadOnlyError):
@@ -318,7 +332,7 @@ def test_a_leak_anywhere_stops_everything(leak: dict, project: Project, monkeypa
 
 def test_the_second_net_stops_what_the_schema_would_let_through(project: Project, monkeypatch) -> None:
     at = record(project, 1)
-    monkeypatch.setattr("orchestrator_mcp.analysis.anonymize.is_template", lambda text: True)
+    monkeypatch.setattr("orchestrator_mcp.analysis.anonymize_closed.is_template", lambda text: True)
     right = feedback_sharing._shared
     monkeypatch.setattr(
         feedback_sharing,
@@ -364,9 +378,21 @@ def test_a_file_that_holds_something_else_is_left_alone(project: Project) -> Non
     with pytest.raises(InvalidInputError, match="no folder"):
         sync_feedback(at, to=str(project.root / "nowhere" / "x.json"))
     (project.root / "out").mkdir()
+    for long in (project.root / ("x" * 300), project.root / ("x" * 300) / "y"):
+        with pytest.raises(StorageError, match="shorter names"):
+            sync_feedback(at, to=str(long))
     done = sync_feedback(at, to=str(project.root / "out"))
     assert Path(done.place or "").parent == project.root / "out"
     assert sync_feedback(at, to=str(project.root / "out"), force=True).place == done.place
+
+
+@pytest.mark.parametrize(("typed", "where"), [("mine.json", "there"), ("~/mine.json", "home")])
+def test_a_file_lies_where_the_person_stands_or_lives(project: Project, typed: str, where: str) -> None:
+    record(project)
+    for name in ("there", "home"):
+        (project.root / name).mkdir(exist_ok=True)
+    at = project.person(home=project.root / "home", cwd=project.root / "there")
+    assert sync_feedback(at, to=typed).place == str(project.root / where / "mine.json")
 
 
 def test_a_batch_that_failed_leaves_those_before_it_noted(project: Project) -> None:
@@ -379,7 +405,7 @@ def test_a_batch_that_failed_leaves_those_before_it_noted(project: Project) -> N
     assert [line["count"] for line in synced(project)] == [MAX_EVENTS]
     with serving() as server:
         done = sync_feedback(person(project, **allowed(server.url)))
-        assert done.sent == MAX_EVENTS + 5
+        assert done.synced == MAX_EVENTS + 5
 
 
 KILLER = """
@@ -406,7 +432,7 @@ def test_a_kill_between_sending_and_noting_doubles_nothing_but_the_sending(proje
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         assert len(server.bodies) == 1
         assert synced(project) == []
-        assert sync_feedback(person(project, **allowed(server.url))).sent == 3
+        assert sync_feedback(person(project, **allowed(server.url))).synced == 3
         assert server.bodies[0] == server.bodies[1]
     assert len(synced(project)) == 1
 
@@ -457,7 +483,7 @@ def test_archived_sessions_are_shared_too(project: Project) -> None:
     archive = project.root / ".orchestrator" / "archive"
     archive.mkdir()
     session.rename(archive / session.name)
-    assert sync_feedback(project.person()).sent == 2
+    assert sync_feedback(project.person()).synced == 2
 
 
 @pytest.mark.torn
@@ -466,14 +492,23 @@ def test_lines_that_nobody_can_read_are_told(project: Project) -> None:
     (path,) = project.root.glob(".orchestrator/sessions/*/feedback/tool.jsonl")
     path.write_bytes(b"nonsense\n" + path.read_bytes())
     assert "and stay: 1." in sync_status(at).warnings[0]
-    assert sync_feedback(at).sent == 1
+    assert sync_feedback(at).synced == 1
 
 
 def test_the_status_says_what_is_missing_and_what_was_done(project: Project) -> None:
     record(project)
     shown = command(project.root, "feedback", "sync", "--status").stdout.decode()
-    assert "3 entries about the tool: 0 shared, 3 not yet." in shown
+    assert "3 entries about the tool: 0 synced, 3 not yet." in shown
     assert "config set feedback_sync true" in shown
     assert "GITHUB_TOKEN" in shown
-    command(project.root, "feedback", "sync")
-    assert "Last: " in command(project.root, "feedback", "sync", "--status").stdout.decode()
+    done = command(project.root, "feedback", "sync", "--to", "out.json").stdout.decode()
+    assert done == (
+        f"Synced 3 entries to {project.root / 'out.json'}.\n"
+        "It has not left this machine. Read it, then hand it on if you like.\n"
+    )
+    shown = command(project.root, "feedback", "sync", "--status").stdout.decode()
+    assert "3 entries about the tool: 3 synced, 0 not yet." in shown
+    assert "Last: " in shown
+    again = json.loads(command(project.root, "feedback", "sync", "--to", "out.json", "--force", "--json").stdout)
+    status = json.loads(command(project.root, "feedback", "sync", "--status", "--json").stdout)
+    assert (again["synced"], again["unsynced"]) == (status["synced"], status["unsynced"]) == (3, 0)

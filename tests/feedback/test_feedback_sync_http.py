@@ -57,7 +57,7 @@ def test_what_passes_is_tried_again_with_the_same_bytes(replies: list, project: 
     at = record(project)
     body = preview_sync(at).body.encode()
     with serving(*replies) as server:
-        assert sync(project, server).sent == 3
+        assert sync(project, server).synced == 3
         assert server.bodies == [body] * len(replies)
     assert len(synced(project)) == 1
 
@@ -100,7 +100,7 @@ def test_what_does_not_pass_is_told_and_nothing_is_noted(reply, said: str, reque
         assert len(server.bodies) == requests
     assert synced(project) == []
     with serving() as server:
-        assert sync(project, server).sent == 3
+        assert sync(project, server).synced == 3
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -152,14 +152,14 @@ def test_a_connection_that_is_kept_open_is_not_waited_for(project: Project) -> N
 
     record(project)
     with serving(stays) as server:
-        assert sync(project, server).sent == 3
+        assert sync(project, server).synced == 3
         assert len(server.bodies) == 1
 
 
 def test_a_collector_that_knows_everything_is_believed(project: Project) -> None:
     record(project)
     with serving(answer(200, count(0, 3))) as server:
-        assert sync(project, server).sent == 3
+        assert sync(project, server).synced == 3
 
 
 def test_what_goes_to_this_machine_passes_no_proxy(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +167,7 @@ def test_what_goes_to_this_machine_passes_no_proxy(project: Project, monkeypatch
     with serving() as proxy, serving() as server:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("all_proxy", proxy.url)
-        assert sync(project, server).sent == 3
+        assert sync(project, server).synced == 3
         assert proxy.bodies == []
 
 
@@ -205,7 +205,7 @@ def test_nobody_there_is_offline(project: Project) -> None:
     for url in ("http://127.0.0.1:9/", "https://collector.invalid/"):
         done = sync_feedback(project.person(environ=allowed(url)))
         assert "could not be reached" in (done.offline or "")
-        assert (done.sent, done.left) == (0, 3)
+        assert (done.synced, done.unsynced) == (0, 3)
     assert synced(project) == []
 
 
@@ -252,7 +252,7 @@ def test_a_gist_gets_a_new_file_for_every_batch(project: Project) -> None:
         done = sync_feedback(project.person(environ=gist(server, GITHUB_TOKEN=TOKEN)), to="gist")
         record(project, 1, "more")
         sync_feedback(project.person(environ=gist(server, GITHUB_TOKEN=TOKEN)), to="gist")
-    assert done.sent == 3
+    assert done.synced == 3
     (head, _), (first, second) = server.heads, map(json.loads, server.bodies)
     assert (head["method"], head["path"], head["Authorization"]) == ("PATCH", "/gists/0123", f"Bearer {TOKEN}")
     assert [one["content"] for one in first["files"].values()] == [body]
@@ -264,7 +264,7 @@ def test_a_gist_takes_its_token_from_the_secrets_too(project: Project) -> None:
     at = record(project)
     set_secret(at, "GITHUB_TOKEN", TOKEN)
     with serving(answer(200)) as server:
-        assert sync_feedback(project.person(environ=gist(server)), to="gist").sent == 3
+        assert sync_feedback(project.person(environ=gist(server)), to="gist").synced == 3
         assert server.heads[0]["Authorization"] == f"Bearer {TOKEN}"
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from feedback_world import raw, write_log
 from projects import Project
 
-from orchestrator_mcp.analysis.anonymize import OTHER_PHASE
+from orchestrator_mcp.analysis.anonymize import CUSTOM_ITEM, OTHER_PHASE
 from orchestrator_mcp.analysis.anonymize_words import VOCABULARY
 from orchestrator_mcp.analysis.baseline import ITEMS, PHASES
 from orchestrator_mcp.analysis.feedback_events import check_events
-from orchestrator_mcp.analysis.feedback_sharing import CONTENT, CUSTOM, SOURCE, SPEC, TYPE
+from orchestrator_mcp.analysis.feedback_sharing import CONTENT, SOURCE, SPEC, TYPE
 from orchestrator_mcp.records.feedback import RepoType, ToolFeedback
 from orchestrator_mcp.records.fields import FeedbackMode, Helpful, ReviewsAnswer, YesNo
 from orchestrator_mcp.services.feedback import record_feedback
@@ -167,7 +167,7 @@ def test_no_secret_leaves(project: Project, figure) -> None:
 
 WORDS = {
     *VOCABULARY, *(f"{word}:" for word in VOCABULARY), *ITEMS, *PHASES, *RepoType, *FeedbackMode, *Helpful, *YesNo,
-    *ReviewsAnswer, CUSTOM, OTHER_PHASE, SOURCE, TYPE, CONTENT, SPEC,
+    *ReviewsAnswer, CUSTOM_ITEM, OTHER_PHASE, SOURCE, TYPE, CONTENT, SPEC,
 }  # fmt: skip
 
 

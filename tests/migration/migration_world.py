@@ -12,7 +12,8 @@ from crash_disk import read_tree
 from orchestrator_mcp.records.migration import MigrationResult
 from orchestrator_mcp.services.migration import migrate_state
 from orchestrator_mcp.storage.paths import Roots
-from orchestrator_mcp.storage.workspace import Settings, Thinking, Workspace
+from orchestrator_mcp.storage.settings import Settings, Thinking
+from orchestrator_mcp.storage.workspace import Workspace
 
 NAMES = (
     ".workflow_state.json", ".workflow_log.jsonl", ".workflow_checkpoints",

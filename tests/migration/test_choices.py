@@ -19,8 +19,8 @@ from orchestrator_mcp.records.failure import Failure
 from orchestrator_mcp.records.migration import Action, Choices, MigrationResult
 from orchestrator_mcp.services.failures import log_failure
 from orchestrator_mcp.services.gitignore import contain_gitignore, gitignore_diff
+from orchestrator_mcp.services.migration import import_legacy, migrate_state, rollback
 from orchestrator_mcp.services.migration import migrate as run_migration
-from orchestrator_mcp.services.migration import migrate_state, rollback
 from orchestrator_mcp.services.migration_report import check_report, write_report
 from orchestrator_mcp.services.workspace import open_workspace
 
@@ -63,7 +63,7 @@ def test_what_is_left_out_may_be_unsafe(project: Path) -> None:
 
 def test_kept_originals_stay_and_are_not_taken_twice(project: Path) -> None:
     before = outside(project)
-    result = choose(project, keep=True)
+    result = choose(project, stays=True)
     assert outside(project) == before
     assert not result.legacy_detected
     assert choose(project).action is Action.NOTHING_TO_DO
@@ -136,10 +136,31 @@ def test_another_prd_state_is_kept_unless_the_old_one_is_preferred(tmp_path: Pat
         put(root, ".claude/prd_state.json", json.dumps(old).encode())
         result = choose(root, prefer=prefer)
         assert json.loads((root / ".orchestrator/prd/prd_state.json").read_bytes())["prd_title"] == used
-        assert any("differs" in warning for warning in result.warnings) is (prefer is None)
+        assert any("differs" in said for said in result.conflicts) is (prefer is None)
         rollback(workspace(root))
         assert (root / ".orchestrator/prd/prd_state.json").read_bytes() == b'{"prd_title":"mine"}'
         assert json.loads((root / ".claude/prd_state.json").read_bytes()) == old
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_a_prd_state_that_loses_where_it_stays_is_copied(tmp_path: Path, imported: bool) -> None:
+    old = json.dumps({"prd_id": "p", "prd_title": "T", "prd_file": "/x", "tasks": []}).encode()
+    root, source = tmp_path / "here", tmp_path / ("there" if imported else "here")
+    workspace(root).store()
+    put(root, ".orchestrator/prd/prd_state.json", b'{"prd_title":"mine"}', 0o600)
+    put(source, ".claude/prd_state.json", old)
+    result = import_legacy(workspace(root), source) if imported else choose(root, stays=True)
+    assert (root / result.files[0].to).read_bytes() == old
+    assert "kept in the backup" in result.conflicts[0]
+    assert ("--force-from-old" in result.conflicts[0]) is not imported, "an import has no such option"
+    assert workspace(root).legacy.detected() is False
+
+
+def test_settings_that_stay_are_copied_too_as_only_some_are_taken_over(tmp_path: Path) -> None:
+    put(tmp_path, ".orchestrator.yaml", OLD_CONFIG.encode())
+    result = choose(tmp_path, stays=True)
+    kept = tmp_path / ".orchestrator/migration_backup" / str(result.session_id) / "kept/.orchestrator.yaml"
+    assert kept.read_text("utf-8") == OLD_CONFIG
 
 
 SEVEN = (
@@ -254,6 +275,46 @@ def test_a_clone_cannot_ask_for_it(project: Path) -> None:
     there = open_workspace({}, project)
     log_failure(there, context="It broke", feedback="Mend it", category="api")
     assert (project / NAMES[0]).exists()
+
+
+def test_auto_migration_tells_what_it_met(project: Path, capsys: Any) -> None:
+    there = workspace(project)
+    there.store()
+    session = there.sessions.create_session()
+    other = json.loads((project / NAMES[0]).read_bytes()) | {"status": "completed"}
+    there.paths.for_session(session).state_file().write_text(json.dumps(other))
+    there = open_workspace({"ORCHESTRATOR_AUTO_MIGRATE": "1"}, project)
+    log_failure(there, context="It broke", feedback="Mend it", category="api")
+    said = capsys.readouterr().err
+    assert f"different state in session {session}" in said
+    assert "no entry of ours" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--force"], "--rollback"),
+        (["--rollback", "--exclude", "x", "--keep-legacy"], "--exclude, --keep-legacy"),
+        (["--rollback", "--force-from-old"], "--force-from-old"),
+        (["--rollback", "--gitignore"], "--gitignore"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(project: Path, words: list[str], named: str) -> None:
+    before = read_tree(project)
+    refused = run(project, "migrate", *words)
+    assert refused.returncode == 1
+    assert named in refused.stderr
+    assert read_tree(project) == before
+
+
+def test_a_rollback_says_what_it_brought_back(project: Path) -> None:
+    assert run(project, "migrate").returncode == 0
+    told = run(project, "migrate", "--rollback").stdout
+    assert told.count(NAMES[0]) == 1
+    assert "are where they were" in told
+    assert run(project, "migrate", "--keep-legacy").stdout.startswith("Took over"), "nothing was moved"
+    told = run(project, "migrate", "--rollback").stdout
+    assert told == "Took 1 session away.\nThe copies are gone. What they were copied from was not touched.\n"
 
 
 def test_auto_migration_that_is_not_safe_does_not_stop_the_write(project: Path, capsys: Any) -> None:

@@ -11,8 +11,8 @@ from crash_disk import read_tree
 from migration_world import EVENT, NAMES, STATE, lines, make_legacy, migrate, outside, workspace
 from whole_world import ORIGIN, PRD, make_whole, origin_session, put
 
+from orchestrator_mcp.cli.notice import NOTICE
 from orchestrator_mcp.errors import OrchestratorError
-from orchestrator_mcp.records.legacy import NOTICE
 from orchestrator_mcp.records.migration import Action
 from orchestrator_mcp.services.migration import migrate_state, rollback
 from orchestrator_mcp.storage import migration as disk
@@ -184,12 +184,12 @@ def test_a_state_with_an_endless_difference_is_told_briefly(tmp_path: Path) -> N
     there = workspace(tmp_path)
     there.store()
     session = there.sessions.create_session()
-    ours = STATE | {"metadata": {f"key{n}": "x" * 1000 for n in range(1000)}, "\x1b[31m": 1}
+    ours = STATE | {f"field_{'x' * n}": "x" * 1000 for n in range(20)} | {"\x1b[31m": 1}
     there.paths.for_session(session).state_file().write_text(json.dumps(ours))
-    put(tmp_path, NAMES[0], json.dumps(STATE | {"metadata": {}}).encode())
+    put(tmp_path, NAMES[0], json.dumps(STATE).encode())
     said = migrate(tmp_path).conflicts[0]
-    assert len(said) < 2000
-    assert "and 995 more" in said
+    assert len(said) < 600
+    assert "15 other fields" in said
 
 
 def test_the_notice_is_a_box_with_straight_sides() -> None:

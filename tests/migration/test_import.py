@@ -133,8 +133,23 @@ def test_an_import_needs_something_and_a_place_to_write(source: Path, project: P
         import_legacy(workspace(project, read_only=True), source)
     empty = source.parent / "empty"
     empty.mkdir()
-    assert import_legacy(workspace(project), empty).action is Action.NOTHING_TO_DO
+    put(source.parent, "notes.txt", b"mine")
+    put(source.parent, "other/ERRORS.md", b"mine")
+    for strange in (empty, source.parent / "notes.txt", source.parent / "other"):
+        with pytest.raises(NotFoundError, match=r"is known here.*\.workflow_state\.json.*\.learnings/ERRORS\.md"):
+            import_legacy(workspace(project), strange)
+    with pytest.raises(NotFoundError, match=r"ERRORS\.md: its content is another tool's"):
+        import_legacy(workspace(project), source.parent / "other")
     assert read_tree(project) == {}
+
+
+def test_a_log_of_any_size_is_read_line_by_line(source: Path, project: Path) -> None:
+    blank = b" " * (64 << 20) + b"\n"
+    put(source, "logs/feedback.jsonl", lines(*[MISTAKE] * 20) + blank + lines(MISTAKE | {"context": "The last"}))
+    assert import_legacy(workspace(project), source / "logs", dry_run=True).action is Action.PLAN
+    import_legacy(workspace(project), source / "logs")
+    found = [one.context for one in workspace(project).read(Failure).records]
+    assert found == ["Wrong name"] * 20 + ["The last"]
 
 
 def test_telemetry_elsewhere_is_copied_and_stays(project: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_what_comes_back_unchanged_is_known_and_says_so(project: Path) -> None:
     assert not there.legacy.detected()
     again = migrate_state(there, dry_run=False)
     assert again.action is Action.NOTHING_TO_DO
-    assert {one.why for one in again.left_alone} == {"all that it holds was taken over before; it can be removed"}
+    assert {one.why for one in again.left_alone} == {"all that it holds was taken over before"}
     assert {one.path for one in again.left_alone} == {*NAMES, "logs/feedback.jsonl"}
     assert there.sessions.list_sessions() == [first.session_id]
 
@@ -147,10 +147,27 @@ def test_of_two_legacy_states_the_newer_layouts_is_used_unless_told(
     result = run_migration(workspace(tmp_path), Choices(prefer=prefer), dry_run=False)
     states = list(tmp_path.glob(".orchestrator/sessions/*/state.json"))
     assert [json.loads(path.read_bytes())["task_description"] for path in states] == [used]
-    assert "different state in .orchestrator/state.json: task_description is 'older'" in result.conflicts[0]
+    assert "different state in .orchestrator/state.json (in task_description)" in result.conflicts[0]
     kept = backup_of(tmp_path, result)
     assert (kept / NAMES[0]).exists()
     assert (kept / ".orchestrator/state.json").exists()
+
+
+def test_of_three_states_the_oldest_is_used_if_a_person_says_so(tmp_path: Path) -> None:
+    there = workspace(tmp_path)
+    there.store()
+    ours = there.paths.for_session(there.sessions.create_session()).state_file()
+    for path, said in (
+        (ours, "ours"),
+        (tmp_path / NAMES[0], "older"),
+        (tmp_path / ".orchestrator/state.json", "newer"),
+    ):
+        path.write_text(json.dumps(STATE | {"task_description": said}))
+    result = run_migration(there, Choices(prefer=Prefer.OLD, stays=True), dry_run=False)
+    assert json.loads(ours.read_bytes())["task_description"] == "older"
+    places = {one.from_: tmp_path / one.to for one in result.files}
+    said = {name: json.loads(place.read_bytes())["task_description"] for name, place in places.items()}
+    assert said == {NAMES[0]: "older", ".orchestrator/state.json": "newer"}
 
 
 def backup_of(project: Path, result: MigrationResult) -> Path:

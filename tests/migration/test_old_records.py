@@ -223,3 +223,4 @@ def test_hostile_notes_are_kept_whole_or_clipped(tmp_path: Path) -> None:
     result = import_legacy(workspace(tmp_path), tmp_path)
     (one,) = workspace(tmp_path).read(Failure, result.session_id).records
     assert len(one.context) == 20_000
+    assert int(one.timestamp.timestamp()) == int((tmp_path / ".learnings/ERRORS.md").stat().st_mtime), "no day 99999999"

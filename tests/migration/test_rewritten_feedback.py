@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from migration_world import EVENT, NAMES, PROCESS, TOOL, lines, make_legacy, migrate, session_of, workspace
 
-from orchestrator_mcp.analysis.anonymize import verify_anonymization
+from orchestrator_mcp.analysis.anonymize_check import verify_anonymization
 from orchestrator_mcp.records.feedback import ProcessFeedback, ToolFeedback
 
 pytestmark = pytest.mark.torn  # the backup keeps originals as they were

@@ -11,6 +11,8 @@ from migration_world import EVENT, NAMES, lines, make_legacy, migrate, outside, 
 from orchestrator_mcp.errors import MigrationError
 from orchestrator_mcp.records.migration import Action
 from orchestrator_mcp.services.migration import migrate_state, rollback
+from orchestrator_mcp.storage.manifests import KEPT
+from orchestrator_mcp.storage.migration import recover
 
 pytestmark = pytest.mark.torn  # the backup keeps originals as they were
 
@@ -136,3 +138,13 @@ def test_umask_does_not_matter(project: Path) -> None:
         assert (project / ".orchestrator").stat().st_mode & 0o077 == 0
     finally:
         os.umask(old)
+
+
+def test_copies_of_what_stays_are_swept_if_nothing_was_decided(project: Path) -> None:
+    there = workspace(project)
+    there.store()
+    backup = there.paths.backup_dir() / str(there.sessions.create_session())
+    (backup / KEPT).mkdir(parents=True)
+    (backup / KEPT / "state.json").write_bytes(b"{}")
+    assert recover(there.paths, there.locks) == []
+    assert not backup.exists()

@@ -132,7 +132,7 @@ def test_whatever_comes_back_the_stated_is_recorded(
 def test_a_client_that_answers_with_an_error_loses_nothing_either(tmp_path: Path) -> None:
     """In the newer era such a client does not even come back."""
     result = record(tmp_path, "legacy", Person(ErrorData(code=-32601, message="Not implemented")), **STATED)
-    assert result.structured_content["warnings"][0].startswith("The client's answer to the form could not be used")
+    assert f"The client's answer to the form could not be used, {ONLY_STATED}" in result.structured_content["warnings"]
     (process,) = stored(tmp_path).read(ProcessFeedback).records
     assert process.learnings == "Ask first."
 
@@ -222,6 +222,12 @@ def asked(tmp_path: Path) -> Callable[[], Any]:
         {"result": {"action": "accept", "content": []}},
         {"result": {"action": "accept", "content": "yes"}},
         {"error": {"code": -1, "message": "no"}},
+        {"error": {"code": -1, "message": "no"}, "result": None},
+        *({"result": one} for one in (None, [], "x", 1)),
+        {"error": "no"},
+        {"id": None, "error": {"code": -1, "message": "no"}},
+        {"id": 1.5, "result": {}},
+        {"jsonrpc": "1.0", "result": {"action": "accept", "content": {}}},
     ],
     ids=json.dumps,
 )
@@ -232,9 +238,63 @@ def test_garbage_for_an_answer_over_stdio(asked: Callable[[], Any], garbage: dic
         answer = server.ask({"jsonrpc": "2.0", "id": form["id"], **garbage})
         assert answer["id"] == "call"
         assert answer["result"]["structuredContent"]["recorded"] is True
-        assert ONLY_STATED in answer["result"]["structuredContent"]["warnings"][0]
+        assert [one for one in answer["result"]["structuredContent"]["warnings"] if ONLY_STATED in one]
         listed = server.ask(request("more", "tools/list"))
         assert listed["result"]["tools"]
+
+
+NESTED = '{"action":"accept","content":' + '{"a":[' * 10_000 + "]}" * 10_000 + "}"
+LONG = '{"action":"accept","content":{"challenges":"' + 'say \\"id\\":7 ' * 500_000 + '"}}'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"jsonrpc":"2.0","id":ID,"result":{"action":"accept","content":{"challenges":NaN}}}',
+        '{"jsonrpc":"2.0","result":{"content":{"id":99,"method":"}"},"x":NaN},"id":ID}',
+        '{"jsonrpc":"2.0","id":"ID","result":Infinity}',
+        '{"jsonrpc":"2.0","id":ID,"result":{"action":"accept"}',
+        '{"jsonrpc":"2.0","id":ID,"result":{"action":"accept","content":{"challenges":"\udce9"}}}',
+        '[{"jsonrpc":"2.0","id":ID,"result":{"action":"accept"}}]',
+        '{"jsonrpc":"2.0","id":ID,"result":' + NESTED + "}",
+        '{"jsonrpc":"2.0","result":' + NESTED + ',"id":ID}',
+        '{"jsonrpc":"2.0","id":ID,"result":' + LONG + "}",
+        '{"jsonrpc":"2.0","result":' + LONG + ',"id":ID}',
+    ],
+    ids=["nan", "nan and id last", "infinity", "cut", "latin-1", "batch", "deep", "deep, id last", "long", "long, id last"],
+)  # fmt: skip
+def test_an_answer_that_is_no_message_ends_the_form_too(asked: Callable[[], Any], line: str) -> None:
+    server, form = asked()
+    with server:
+        answer = server.ask(line.replace("ID", str(form["id"])).encode(errors="surrogateescape"))
+        assert answer["id"] == "call"
+        assert answer["result"]["structuredContent"]["recorded"] is True
+        assert [one for one in answer["result"]["structuredContent"]["warnings"] if ONLY_STATED in one]
+        assert server.ask(request("more", "tools/list"))["result"]["tools"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"jsonrpc":"2.0","id":ID,"method":"ping","params":{"result":NaN}}',
+        '{"jsonrpc":"2.0","id":ID,"method":"ping","params":[],"result":{}}',
+        '{"jsonrpc":"2.0","id":77,"result":null}',
+        '{"jsonrpc":"2.0","id":ID}',
+        '{"params":{"result":{}},"id":ID}',
+        "nonsense",
+        '"id":ID,"result"',
+        "[" * 20_000,
+    ],
+)
+def test_a_bad_line_that_is_no_answer_to_the_form_leaves_it_open(asked: Callable[[], Any], line: str) -> None:
+    """A client counts its own calls as we count ours."""
+    server, form = asked()
+    with server:
+        assert "error" in server.ask(line.replace("ID", str(form["id"])).encode())
+        content = {"challenges": "None left"}
+        answer = server.ask({"jsonrpc": "2.0", "id": form["id"], "result": {"action": "accept", "content": content}})
+        assert answer["id"] == "call"
+        assert not [one for one in answer["result"]["structuredContent"]["warnings"] if ONLY_STATED in one]
 
 
 def test_who_leaves_a_form_open_holds_nobody_up(asked: Callable[[], Any], tmp_path: Path) -> None:

@@ -154,15 +154,13 @@ def test_nothing_is_made_read_only(project: Project) -> None:
     assert list(project.root.iterdir()) == []
 
 
-def place(project: Project, template: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Project, str]:
+def place(project: Project, template: Path, way: str) -> tuple[Project, str]:
     """The template as a person may name it."""
     home = project.root / "home"
     app = Project(project.root / "app")
     app.root.mkdir()
     shutil.copytree(template, home / ".orchestrator" / "templates" / "web")
     shutil.copytree(template, project.root / "beside")
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.chdir(app.root)
     if way == "git":
         git(project.root / "beside", "init", "-q")
         git(project.root / "beside", "add", "-A")
@@ -175,18 +173,18 @@ def place(project: Project, template: Path, way: str, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("way", ["absolute", "relative", "home", "name", "git"])
-def test_a_template_is_taken_over_from_wherever_it_is(
-    project: Project, template: Path, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app, source = place(project, template, way, monkeypatch)
-    person = app.person(home=project.root / "home")
+def test_a_template_is_taken_over_from_wherever_it_is(project: Project, template: Path, way: str) -> None:
+    """Home and current folder are those that the workspace was given, not this process's."""
+    app, source = place(project, template, way)
+    stands = {"home": project.root / "home", "cwd": app.root}
+    person = app.person(**stands)
     done = set_up(person, template=source)
     assert len(done.changes) == 3
     assert (app.root / "workflow.yaml").read_text() == WORKFLOW
     assert not (app.root / "run.sh").exists()
     assert person.config.min_frequency == 4
     assert start_workflow(app.agent(), task="x").phase == "OURS"
-    assert set_up(app.person(home=project.root / "home"), template=source).changes == [], "again, nothing changes"
+    assert set_up(app.person(**stands), template=source).changes == [], "again, nothing changes"
     umask = os.umask(0)
     os.umask(umask)
     assert (app.root / "workflow.yaml").stat().st_mode & 0o777 == 0o644 & ~umask

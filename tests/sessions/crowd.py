@@ -20,7 +20,8 @@ from orchestrator_mcp.services.session_cleaning import compact_sessions
 from orchestrator_mcp.storage.archive import put_away
 from orchestrator_mcp.storage.lines import LineFile
 from orchestrator_mcp.storage.paths import Roots
-from orchestrator_mcp.storage.workspace import Settings, Thinking, Workspace
+from orchestrator_mcp.storage.settings import Settings, Thinking
+from orchestrator_mcp.storage.workspace import Workspace
 
 LineFile.rotate_at = 8_000
 LATER = datetime(3000, 1, 1, tzinfo=UTC)

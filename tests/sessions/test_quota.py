@@ -10,6 +10,7 @@ from session_world import STORE, fail
 from orchestrator_mcp.errors import StorageFullError
 from orchestrator_mcp.records.failure import Failure
 from orchestrator_mcp.records.fields import OutcomeStatus
+from orchestrator_mcp.services.feedback import record_feedback
 from orchestrator_mcp.services.telemetry import log_invocation, log_success_metric
 from orchestrator_mcp.services.workflows import start_workflow, update_workflow
 from orchestrator_mcp.storage.paths import OrchestratorPaths
@@ -39,6 +40,13 @@ def test_a_full_store_takes_nothing_new_and_says_what_to_do(full: Project) -> No
         fail(full.agent(session="running"))
     for word in ("11 MB", "max_store_mb", "orchestrator session clean", ".orchestrator/archive"):
         assert word in str(told.value)
+    assert full.files() == before
+
+
+def test_a_full_store_takes_no_new_feedback(full: Project) -> None:
+    before = full.files()
+    with pytest.raises(StorageFullError):
+        record_feedback(full.agent(session="running"), learnings="Ask first.")
     assert full.files() == before
 
 
@@ -102,6 +110,15 @@ def test_a_strange_memory_is_not_believed_to_be_less_than_what_is_refused(tmp_pa
     (tmp_path / STORE / "cache").mkdir(parents=True)
     (tmp_path / STORE / "cache/size").write_bytes(remembered)
     Quota(OrchestratorPaths(tmp_path), lambda: 10).take(1)
+
+
+@pytest.mark.parametrize("remembered", [b"-1", b"-99999999999999"])
+def test_nobody_gets_room_from_a_memory_of_less_than_nothing(tmp_path: Path, remembered: bytes) -> None:
+    (tmp_path / STORE / "cache").mkdir(parents=True)
+    (tmp_path / STORE / "big").write_bytes(b"x" * (11 << 20))
+    (tmp_path / STORE / "cache/size").write_bytes(remembered)
+    with pytest.raises(StorageFullError):
+        Quota(OrchestratorPaths(tmp_path), lambda: 10).take(1)
 
 
 def test_a_link_in_the_store_counts_as_itself(tmp_path: Path) -> None:

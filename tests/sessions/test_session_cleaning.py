@@ -96,9 +96,13 @@ def test_what_is_not_ours_in_a_session_is_not_removed(project: Project) -> None:
     lone(project)
     note = project.root / STORE / "sessions/lone/notes.md"
     note.write_text("mine")
-    os.utime(note, (0, 0))
+    draft = note.with_name(".notes.tmp")
+    draft.write_text("mine too")
+    for path in (note, draft):
+        os.utime(path, (0, 0))
     clean_sessions(project.person())
     assert (project.root / STORE / "archive/lone/notes.md").read_text() == "mine"
+    assert (project.root / STORE / "archive/lone/.notes.tmp").read_text() == "mine too"
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(project: Project) -> None:

@@ -21,9 +21,10 @@ from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.lines import LineFile, encode_line
 from orchestrator_mcp.storage.locks import FolderLock
 from orchestrator_mcp.storage.paths import OrchestratorPaths, Roots
+from orchestrator_mcp.storage.settings import Settings, Thinking
 from orchestrator_mcp.storage.store import read_meta
 from orchestrator_mcp.storage.upgrades import upgrade
-from orchestrator_mcp.storage.workspace import Settings, Thinking, Workspace
+from orchestrator_mcp.storage.workspace import Workspace
 
 pytestmark = pytest.mark.torn
 

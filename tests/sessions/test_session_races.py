@@ -154,3 +154,24 @@ def test_an_odd_name_among_the_parts_is_left_alone(tmp_path: Path, name: str) ->
     file = LineFile(tmp_path / "log.jsonl", FolderLock(tmp_path / "lock"))
     file.append(encode_line({"id": "ours"}))
     assert [parse_object(line.data) for line in read_lines(file.path)] == [{"id": "ours"}]
+
+
+@pytest.mark.parametrize("planted", ["", "/other.jsonl", "/log.jsonl"], ids=["empty", "another's", "its own"])
+def test_a_huge_number_among_the_parts_loses_nothing(tmp_path: Path, planted: str) -> None:
+    """After a part of its own with the last number a file can only grow; any other planted thing is in nobody's way."""
+    folder = tmp_path / "rotated/999999999"
+    folder.mkdir(parents=True)
+    if planted:
+        (tmp_path / f"rotated/999999999{planted}").write_bytes(encode_line({"id": "planted"}))
+    (tmp_path / "rotated/2").write_text("no folder")
+    (tmp_path / "rotated/3").symlink_to(tmp_path)
+    file = LineFile(tmp_path / "log.jsonl", FolderLock(tmp_path / "lock"))
+    file.rotate_at = 100
+    ids = [f"number {number}" for number in range(30)]
+    for one in ids:
+        file.append(encode_line({"id": one}))
+    own = planted == "/log.jsonl"
+    assert [(parse_object(line.data) or {}).get("id") for line in read_lines(file.path)] == ["planted"] * own + ids
+    assert len(rotated(file.path)) > (0 if own else 3)
+    assert file.path.stat().st_size > 100 if own else file.path.stat().st_size <= 100
+    assert (tmp_path / "rotated/2").read_text() == "no folder"

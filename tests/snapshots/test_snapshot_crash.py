@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from crash_disk import Tree, build_tree, read_tree
+from crash_recorder import recorded
 from snapshot_world import GOOD, META, Forged, block, contents, take, tar_header
 from states import Point, Seen, kills, losses_at_end, power_losses, record, restored, scratch
 from stores import open_workspace
@@ -177,6 +178,30 @@ def test_all_or_nothing_after_a_kill(world: World, figure: Callable[[str], None]
     figure(f"import, killed: {len(seen.prints):,} crash states, {verdicts}")
 
 
+def test_all_or_nothing_where_power_is_lost_in_what_follows_a_kill(world: World, figure: Callable[[str], None]) -> None:
+    """A killed process may not have synced; what it renamed must not vanish once recovery has built on it."""
+    history, rng = record(world.root, world.act), random.Random(SEED)
+    seen, verdicts = Seen(), dict[str, int]()
+
+    def check(tree: Tree, point: Point, must: str | None = None) -> None:
+        if seen.is_new(str(must), tree):
+            verdict = judged(world, tree, point, must)
+            verdicts[verdict] = verdicts.get(verdict, 0) + 1
+
+    for count in range(len(history.changes) + 1):
+        with restored(world.folder, history.after(count)) as root, recorded(history.resumed(root, count)) as inner:
+            world.recover(root)
+            result = world.judge(root)
+        end = len(inner.changes)
+        for again in rng.sample(range(count, end + 1), (end - count) // 10):
+            for tree in inner.power_losses(again, rng, 1):
+                check(tree, Point(count, inside=Point(again, variant=1)))
+        for number, tree in enumerate(inner.power_losses(end, rng, 2, over=True), 1):
+            check(tree, Point(count, inside=Point(end, variant=number)), result)
+    assert set(verdicts) == {"before", "after"}
+    figure(f"import, killed, then unplugged: {len(seen.prints):,} crash states, {verdicts}")
+
+
 def test_all_or_nothing_after_a_power_loss(world: World, figure: Callable[[str], None]) -> None:
     history = record(world.root, world.act)
     seen, verdicts = Seen(), dict[str, int]()
@@ -264,10 +289,8 @@ def test_the_same_where_there_is_no_store_yet(tmp_path: Path) -> None:
     start = tmp_path / "start"
     start.mkdir(mode=0o700)
     history = record(start, act)
-    rng = random.Random(SEED)
-    for count in range(len(history.changes) + 1):
-        if count % 3 and rng.random() < 0.5:
-            continue
+    last = len(history.changes)
+    for count in {0, last, *random.Random(SEED).sample(range(last), last // 3)}:
         root = tmp_path / str(count)
         build_tree(root, history.after(count))
         act(root)

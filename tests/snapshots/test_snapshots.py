@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +20,10 @@ from orchestrator_mcp.services.feedback import record_feedback
 from orchestrator_mcp.services.pattern_decisions import ignore_pattern
 from orchestrator_mcp.services.patterns import review_patterns
 from orchestrator_mcp.services.snapshots import NAME, export_snapshot
+from orchestrator_mcp.storage.files import is_staged, staged_name
+from orchestrator_mcp.storage.line_news import unite
+from orchestrator_mcp.storage.paths import OrchestratorPaths
+from orchestrator_mcp.storage.snapshot_contents import find
 
 
 @pytest.fixture
@@ -124,6 +129,15 @@ def test_what_is_private_or_secret_stays_unless_asked_for(project: Project, tmp_
     assert sum(left.values()) == 4
 
 
+@pytest.mark.parametrize("name", ["sessions", "rules", "prd", "config.yaml"])
+def test_a_link_in_the_place_of_what_is_packed_up_is_not_followed(project: Project, tmp_path: Path, name: str) -> None:
+    fill(project, 1)
+    elsewhere = shutil.copytree(project.root / ".orchestrator" / "sessions", tmp_path / "sessions")
+    shutil.rmtree(project.root / ".orchestrator" / name, ignore_errors=True)
+    (project.root / ".orchestrator" / name).symlink_to(elsewhere)
+    assert not [one for one in find(OrchestratorPaths(project.root)).paths if one.startswith(name)]
+
+
 def test_the_second_import_finds_nothing_to_do(project: Project, other: Project, tmp_path: Path) -> None:
     fill(project)
     snapshot = give(project.person(), tmp_path / "state.tar.gz")
@@ -147,7 +161,6 @@ def test_what_differs_is_kept_and_named(project: Project, other: Project, tmp_pa
     private.write_bytes(b'{"id":"x","timestamp":"2026-11-21T10:13:06Z"}\n')
     mine = failures.read_bytes() + b'{"id":"mine","timestamp":"2026-11-21T10:13:06Z","context":"c","feedback":"f"}\n'
     failures.write_bytes(mine)
-    extra = failures.with_name("success_metrics.jsonl")
     before = contents(other.root)
     kept = take(other.person(), snapshot)
     assert kept.differing == [f"sessions/{session}"]
@@ -166,7 +179,6 @@ def test_what_differs_is_kept_and_named(project: Project, other: Project, tmp_pa
     assert not checkpoint.exists()
     assert failures.read_bytes() in mine
     assert private.exists(), "what the snapshot says nothing of stays"
-    assert not extra.exists()
     assert take(other.person(), snapshot, on_conflict="replace").action is ImportAction.NOTHING_TO_DO
 
 
@@ -180,8 +192,10 @@ def test_decisions_of_both_sides_are_united(project: Project, other: Project, tm
     mine = other.root / ".orchestrator" / "rules" / "patterns.jsonl"
     mine.write_bytes(decided.read_bytes().replace(b"01", b"07", 1))
     ours = mine.read_bytes()
+    staged_name(mine).write_text("of an import that was killed")
     result = take(other.person(), give(project.person(), tmp_path / "2"))
     assert "rules/patterns.jsonl" in result.merged
+    assert not [path for path in mine.parent.iterdir() if is_staged(path.name)]
     assert mine.read_bytes() == ours + decided.read_bytes()
     assert take(other.person(), give(project.person(), tmp_path / "3")).action is ImportAction.NOTHING_TO_DO
 
@@ -253,6 +267,34 @@ def test_a_line_that_somebody_is_writing_is_left_out(project: Project, other: Pr
     failures.write_bytes(whole + b'{"id":"torn')
     take(other.person(), give(project.person(), tmp_path / "s"))
     assert next(other.root.rglob("failures.jsonl")).read_bytes() == whole
+
+
+@pytest.mark.torn
+def test_a_long_line_travels_and_one_without_end_is_named(project: Project, other: Project, tmp_path: Path) -> None:
+    """A legacy log may have lines that are longer than any of ours."""
+    fill(project, 1)
+    log = next(project.root.rglob("failures.jsonl")).with_name("log.jsonl")
+    whole = log.read_bytes() + b'{"id":"' + b"x" * (3 << 20) + b'"}\n' + b'{"id":"y"}\n'
+    log.write_bytes(whole)
+    take(other.person(), give(project.person(), tmp_path / "s"))
+    assert next(other.root.rglob("log.jsonl")).read_bytes() == whole
+    with log.open("ab") as file:
+        file.write(b"x" * (6 << 20))
+    with pytest.raises(SnapshotError, match=r"log.jsonl has a line of more than 4,194,304 bytes.*Look at the file"):
+        give(project.person(), tmp_path / "t")
+
+
+def test_news_need_not_fit_into_memory(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.write_text('{"id":"mine"}\n')
+    with theirs.open("w") as file:
+        file.writelines(f'{{"id":"{number}","text":"{"x" * 10_000}"}}\n' for number in range(2_000))
+    tracemalloc.start()
+    unite(ours, theirs)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert ours.read_bytes() == b'{"id":"mine"}\n' + theirs.read_bytes()
+    assert most < theirs.stat().st_size / 2
 
 
 def test_an_archived_session_does_not_come_back_as_a_live_one(project: Project, tmp_path: Path) -> None:

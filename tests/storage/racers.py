@@ -71,6 +71,13 @@ def own(number: int, root: Path, _: list[str]) -> str:
     return workspace.session_id()
 
 
+def current(number: int, root: Path, _: list[str]) -> str:
+    """Record something as a person does, who names no session."""
+    workspace = open_workspace(root)
+    workspace.stream(Failure).append(failure(f"from process {number}"))
+    return workspace.session_id()
+
+
 def once(number: int, folder: Path, arguments: list[str]) -> str:
     """Append with a request id that all share."""
     return failures(folder).append(failure("the same", request_id=arguments[0])).id
@@ -138,7 +145,8 @@ def build(number: int, folder: Path, arguments: list[str]) -> int:
 
 
 VERBS: dict[str, Verb] = {
-    verb.__name__: verb for verb in (store, session, own, once, conflicting, update, put, count_up, inherit, build)
+    verb.__name__: verb
+    for verb in (store, session, own, current, once, conflicting, update, put, count_up, inherit, build)
 }
 
 

@@ -9,12 +9,14 @@ from typing import Any
 from orchestrator_mcp.records.digest import Digest
 from orchestrator_mcp.records.failure import Failure
 from orchestrator_mcp.records.rule import Suggestion
+from orchestrator_mcp.storage.flusher import Flusher
 from orchestrator_mcp.storage.ids import new_id
 from orchestrator_mcp.storage.lines import parse_object, read_lines
 from orchestrator_mcp.storage.locks import FolderLock
 from orchestrator_mcp.storage.paths import Roots
-from orchestrator_mcp.storage.streams import Flusher, Stream
-from orchestrator_mcp.storage.workspace import Settings, Thinking, Workspace
+from orchestrator_mcp.storage.settings import Settings, Thinking
+from orchestrator_mcp.storage.streams import Stream
+from orchestrator_mcp.storage.workspace import Workspace
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 VERSION = "test-1"

@@ -148,12 +148,20 @@ def test_mappings_are_merged_name_by_name_and_lists_replaced(world: World) -> No
 
 @pytest.mark.parametrize(
     ("text", "on"),
-    [("1", True), ("true", True), ("anything", True), ("0", False), ("FALSE", False), (" no ", False), ("off", False)],
+    [("1", True), ("true", True), ("Yes", True), ("0", False), ("FALSE", False), (" no ", False), ("off", False)],
 )
-def test_a_switch_in_the_environment_is_on_unless_it_says_no(world: World, text: str, on: bool) -> None:
+def test_a_switch_in_the_environment_says_yes_or_no(world: World, text: str, on: bool) -> None:
     world.give(ConfigLevel.GLOBAL, feedback_sync=not on)
     world.environ["ORCHESTRATOR_FEEDBACK_SYNC"] = text
     assert world.open().config.feedback_sync is on
+
+
+@pytest.mark.parametrize("word", ["never", "n", "disabled", "fasle", "maybe", "2"])
+def test_no_other_word_switches_anything_on(world: World, word: str) -> None:
+    world.environ["ORCHESTRATOR_FEEDBACK_SYNC"] = word
+    found = world.open().effective()
+    assert not found.config.feedback_sync
+    assert "true or false" in found.problems[0]
 
 
 def test_an_empty_variable_turns_a_switch_off_and_leaves_all_else_as_it_is(world: World) -> None:

@@ -39,7 +39,6 @@ def write(path: Path, key: str, value: object) -> str:
         ("web_mode", True, "variables: {a: x}\n", "variables: {a: x}\nweb_mode: true\n"),
         ("engine", None, "engine: words  # faster\n", ""),
         ("variables", None, "variables: {a: x}\n", ""),
-        ("web_mode", None, "", ""),
     ],
 )
 def test_one_entry_changes_and_nothing_else(tmp_path: Path, key: str, value: object, before: str, after: str) -> None:
@@ -47,6 +46,12 @@ def test_one_entry_changes_and_nothing_else(tmp_path: Path, key: str, value: obj
     path.write_text(COMMENTED)
     assert write(path, key, value) == COMMENTED.replace(before, after)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_removing_what_is_not_set_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    assert not write_setting(path, FolderLock(tmp_path / "lock"), "web_mode", None)
+    assert not path.exists()
 
 
 LAYOUTS = {

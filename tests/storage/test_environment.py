@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_mcp.storage.environment import SIGNS, ephemeral
+from orchestrator_mcp.storage.environment import SIGNS, ephemeral, installed
 
 
 @pytest.mark.parametrize("name", SIGNS)
@@ -36,3 +36,14 @@ def test_a_home_folder_that_cannot_be_written_to_is_a_sign(tmp_path: Path) -> No
     # The kernel's own files: nobody makes a file there, root included.
     for home in (tmp_path / "gone", Path("/proc/self"), tmp_path / "x\udcff"):
         assert "cannot be written" in (ephemeral({}, home) or "")
+
+
+def test_a_script_that_is_not_on_path_is_named_by_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "orchestrator-mcp"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", "")
+    assert installed("orchestrator-mcp") == str(script)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert installed("orchestrator-mcp") == "orchestrator-mcp"

@@ -16,6 +16,7 @@ from orchestrator_mcp.storage.files import (
     open_plain,
     read_small,
     replace_file,
+    staged_name,
     write_new,
 )
 
@@ -177,5 +178,12 @@ def test_a_folder_where_a_file_stands_is_an_error_of_ours(tmp_path: Path) -> Non
 
 
 def test_staged_names_are_known_again() -> None:
+    assert is_staged(staged_name(Path("meta.json")).name)
     assert is_staged(".meta.json.0123456789abcdef.tmp")
-    assert not is_staged("meta.json")
+
+
+@pytest.mark.parametrize(
+    "name", ["meta.json", ".notes.tmp", ".a.0123456789abcde.tmp", ".a.0123456789ABCDEF.tmp", "..0123456789abcdef.tmp"]
+)
+def test_a_person_s_names_are_not_taken_for_staged_ones(name: str) -> None:
+    assert not is_staged(name)

@@ -8,7 +8,7 @@ import pytest
 from stores import failure, failures, open_workspace, suggestion
 from test_sessions import everything
 
-from orchestrator_mcp.errors import ForeignStoreError, StorageError
+from orchestrator_mcp.errors import ForeignStoreError, ReadOnlyError, StorageError
 from orchestrator_mcp.records.failure import Failure
 from orchestrator_mcp.records.rule import Suggestion
 from orchestrator_mcp.storage.store import OUR_NAMES, git_remote
@@ -148,6 +148,14 @@ def test_a_store_folder_that_is_a_dangling_link_is_refused(tmp_path: Path) -> No
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_read_only_workspace_makes_no_key(tmp_path: Path) -> None:
+    with pytest.raises(ReadOnlyError):
+        open_workspace(tmp_path, read_only=True).key()
+    assert list(tmp_path.iterdir()) == []
+    key = open_workspace(tmp_path).key()
+    assert open_workspace(tmp_path, read_only=True).key() == key
+
+
 @pytest.mark.parametrize("data", [b"", b"x" * 31, b"x" * 33])
 def test_a_key_of_the_wrong_length_is_made_anew(tmp_path: Path, data: bytes) -> None:
     open_workspace(tmp_path).store()
@@ -190,3 +198,19 @@ def test_a_git_config_that_cannot_be_read_names_no_remote(tmp_path: Path, config
 def test_records_of_one_model_beside_a_store_need_no_store(tmp_path: Path) -> None:
     failures(tmp_path).append(failure())
     assert len(failures(tmp_path).read().records) == 1
+
+
+def test_a_persons_own_settings_are_no_other_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    lay(tmp_path, {"config.yaml": "min_frequency: 4\n", "secrets/": "", "templates/": ""})
+    before = everything(tmp_path)
+    with pytest.raises(ForeignStoreError, match=r"your own settings lie.*name one with --root"):
+        open_workspace(tmp_path).store()
+    assert everything(tmp_path) == before
+
+
+def test_a_damaged_meta_names_the_way_to_mend_it(tmp_path: Path) -> None:
+    open_workspace(tmp_path).store()
+    (tmp_path / ".orchestrator/meta.json").write_text("{")
+    with pytest.raises(ForeignStoreError, match="If it was damaged, `orchestrator doctor` says how to mend it"):
+        open_workspace(tmp_path).store()

@@ -10,7 +10,8 @@ import pytest
 from racers import end, hold, race
 
 from orchestrator_mcp.errors import NotFoundError, StorageError, WorkspaceBusyError
-from orchestrator_mcp.storage.locks import FolderLock, Locks
+from orchestrator_mcp.storage.locks import FolderLock, Locks, finish_if_free, session_lock
+from orchestrator_mcp.storage.paths import OrchestratorPaths
 
 
 def test_threads_exclude_each_other(tmp_path: Path) -> None:
@@ -192,3 +193,42 @@ def test_the_lock_file_is_private_and_stays(tmp_path: Path) -> None:
         assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
     lock.close()
     assert (tmp_path / "lock").exists()
+
+
+def test_what_was_cut_short_is_finished_by_one_who_need_not_wait(tmp_path: Path) -> None:
+    paths, done = OrchestratorPaths(tmp_path), []
+    paths.orchestrator_dir.mkdir()
+
+    def finish() -> list[str]:
+        done.append(1)
+        raise StorageError("The disk is broken.")
+
+    assert finish_if_free(paths, "a thing", lambda: False, finish) == []
+    with FolderLock(paths.lock_file()).held():
+        assert finish_if_free(paths, "a thing", lambda: True, finish) == []
+    assert done == []
+    said = finish_if_free(paths, "a thing", lambda: True, finish)
+    assert said == ["A thing that was cut short could not be finished: The disk is broken."]
+    (tmp_path / "file").write_bytes(b"")
+    asked = finish_if_free(paths, "a thing", lambda: bool(os.listdir(tmp_path / "file")), finish)
+    assert "Not a directory while finishing a thing" in asked[0]
+    assert finish_if_free(paths, "a thing", lambda: True, lambda: None) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "locked"),
+    [("sessions/s1/state.json", True), ("sessions/none/x", False), ("sessions", False), ("x", False)],
+)
+def test_the_session_that_a_file_lies_in_is_locked(tmp_path: Path, name: str, locked: bool) -> None:
+    paths = OrchestratorPaths(tmp_path)
+    (paths.sessions_dir() / "s1").mkdir(parents=True)
+    other = FolderLock(paths.sessions_dir() / "s1" / "lock", deadline=0.0)
+    with session_lock(paths, name):
+        if locked:
+            with pytest.raises(WorkspaceBusyError), other.held():
+                pass
+        else:
+            with other.held():
+                pass
+    with other.held():
+        pass

@@ -111,11 +111,10 @@ def test_the_flag_wins_over_the_variable_over_the_client_over_the_current_folder
     assert roots == Roots(tmp_path / root, tmp_path / root)
 
 
-def test_a_named_root_may_be_relative_or_begin_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_root_may_be_relative_or_begin_with_a_tilde(tmp_path: Path) -> None:
     put(tmp_path, "a/", "home/b/")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert find_roots({}, tmp_path, "a").store == tmp_path / "a"
-    assert find_roots({}, tmp_path, "~/b").store == tmp_path / "home/b"
+    assert find_roots({"HOME": str(tmp_path / "home")}, tmp_path, "~/b").store == tmp_path / "home/b"
 
 
 @pytest.mark.parametrize("named", ["no/such", "file", "~nobody-of-that-name", "x\0y", "n" * 5000, "/dev/null"])

@@ -83,6 +83,24 @@ def test_processes_of_one_conversation_started_at_once_share_its_session(tmp_pat
         assert os.listdir(root / ".orchestrator/tmp") == []
 
 
+@pytest.mark.parametrize("idle", [False, True])
+def test_first_commands_at_once_open_one_session(tmp_path: Path, *, idle: bool) -> None:
+    """Also those that find a current session in which nobody worked for long."""
+    for number in range(5):
+        root = tmp_path / str(number)
+        root.mkdir()
+        if idle:
+            old = open_workspace(root).session_id()
+            for path in (root / ".orchestrator").rglob("*"):
+                os.utime(path, (0, 0))
+        ids = race("current", 6, root)
+        assert len(set(ids)) == 1
+        assert manager(root).get_current_session() == ids[0]
+        assert manager(root).list_sessions() == ([old, ids[0]] if idle else [ids[0]])
+        assert len(open_workspace(root).read(Failure).records) == 6
+        assert os.listdir(root / ".orchestrator/tmp") == []
+
+
 def test_sixteen_processes_that_need_a_store_make_one(tmp_path: Path) -> None:
     for number in range(3):
         root = tmp_path / str(number)

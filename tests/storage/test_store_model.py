@@ -152,7 +152,7 @@ class Store(RuleBasedStateMachine):
         paths, later = self.workspaces[name].paths, NOW + timedelta(days=2)
         for _, folder in self.workspaces[name].session_folders():
             with self.workspaces[name].locks.of(paths.orchestrator_dir).held():
-                assert compact_folder(folder, ["failures.jsonl"], later, dry_run=False)[1] == []
+                assert compact_folder(folder, {"failures.jsonl": Failure}, later, dry_run=False)[1] == []
 
     def is_compactable(self) -> bool:
         return all(model.records[one.id].rev == 1 for model in self.model.values() for one in model.requests.values())

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,12 @@ from stores import NOW, failure, failures, objects
 from orchestrator_mcp.errors import InvalidInputError, NotFoundError, StateConflictError, StorageError
 from orchestrator_mcp.records.failure import Failure
 from orchestrator_mcp.records.telemetry import Invocation
+from orchestrator_mcp.storage.files import replace_file
+from orchestrator_mcp.storage.flusher import Flusher
 from orchestrator_mcp.storage.ids import new_id
+from orchestrator_mcp.storage.lines import encode_line
 from orchestrator_mcp.storage.locks import FolderLock
-from orchestrator_mcp.storage.streams import Flusher, Stream
+from orchestrator_mcp.storage.streams import Stream
 
 
 def by_hand(folder: Path, *values: dict[str, Any] | bytes) -> None:
@@ -267,3 +272,52 @@ def test_a_flush_is_silent_even_when_the_folder_was_removed_since(
         shutil.rmtree(tmp_path / "session")
     flusher.flush()
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("request_id", "context"), [(None, "changed"), ("r", "made")])
+def test_a_file_replaced_while_a_record_is_looked_for_hides_nothing(
+    tmp_path: Path, request_id: str | None, context: str
+) -> None:
+    """As compaction does it, at the worst moment: after the stream was looked at, before the record is read."""
+    stream = failures(tmp_path)
+    others = [stream.append(failure(f"number {number}")) for number in range(20)]
+    made = stream.append(failure("made", request_id="r"))
+    for one in others:
+        stream.supersede(one.id, lambda old: old.model_copy(update={"context": "shorter"}))
+    look = stream._seen.grow
+
+    def looked_and_replaced() -> None:
+        look()
+        stream._seen.grow = look  # type: ignore[method-assign]
+        with FolderLock(tmp_path / "lock").held():
+            lines = {value["id"]: value for value in objects(stream.path)}
+            replace_file(stream.path, b"".join(map(encode_line, lines.values())), 0o600)
+
+    stream._seen.grow = looked_and_replaced  # type: ignore[method-assign]
+    said = stream.supersede(made.id, lambda old: old.model_copy(update={"context": "changed"}), request_id=request_id)
+    assert (said.id, said.context) == (made.id, context)
+
+
+def test_a_record_is_changed_while_another_process_compacts_without_end(tmp_path: Path) -> None:
+    stream = failures(tmp_path)
+    script = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from orchestrator_mcp.records.failure import Failure
+from orchestrator_mcp.storage.compaction import compact_folder
+print("ready", flush=True)
+while True:
+    compact_folder(Path(sys.argv[1]), {"failures.jsonl": Failure}, datetime(2030, 1, 1, tzinfo=UTC), dry_run=False)
+"""
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) as compacting:
+        try:
+            assert compacting.stdout is not None
+            assert compacting.stdout.readline() == b"ready\n"
+            for number in range(150):
+                made = stream.append(failure(f"number {number}"))
+                for text in ("changed", "again"):
+                    stream.supersede(made.id, lambda old, text=text: old.model_copy(update={"context": text}))
+        finally:
+            compacting.kill()
+    assert [one.context for one in stream.read().records] == ["again"] * 150

@@ -35,7 +35,8 @@ def test_a_whole_workflow(folder: Path) -> None:
     started = json.loads(done(folder, "start", "Add a login page", "--json"))
     shown = done(folder, "workflow", "complete", "one", "--notes", "Two pages")
     assert shown == (
-        "Completed item: one (A: 1 of 2 done)\nNo required item of A is open. Advance to the next phase.\n"
+        "Completed item: one (A: 1 of 2 done)\n"
+        "No required item of A is open. Advance to the next phase: `orchestrator workflow advance`.\n"
     )
     assert done(folder, "workflow", "show") == (
         f"{started['workflow_id']}  active  Add a login page\n"
@@ -43,7 +44,7 @@ def test_a_whole_workflow(folder: Path) -> None:
         "  B  0 of 0 done\n"
         "Open (* required):\n"
         "    two  two\n"
-        "No required item of A is open. Advance to the next phase.\n"
+        "No required item of A is open. Advance to the next phase: `orchestrator workflow advance`.\n"
     )
     skipped = done(folder, "workflow", "skip", "two", "--reason", "Not now")
     assert skipped.startswith("Skipped item: two (A: 1 of 2 done, 1 skipped)\n")
@@ -69,7 +70,7 @@ def test_what_goes_wrong_is_a_sentence_and_an_exit_code(folder: Path) -> None:
     nothing = run(folder, "workflow", "show")
     assert (nothing.returncode, nothing.stdout) == (
         0,
-        "No workflow is running in this session; start_workflow starts one.\n",
+        'No workflow is running in this session; `orchestrator start "what is to be done"` starts one.\n',
     )
     done(folder, "start", "x")
     unknown = run(folder, "workflow", "complete", "ones")

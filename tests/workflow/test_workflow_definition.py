@@ -114,7 +114,8 @@ phases:
 
 def test_the_work_tree_has_it_not_the_store(project: Project) -> None:
     from orchestrator_mcp.storage.paths import Roots
-    from orchestrator_mcp.storage.workspace import Settings, Workspace
+    from orchestrator_mcp.storage.settings import Settings
+    from orchestrator_mcp.storage.workspace import Workspace
 
     work = project.root / "linked"
     work.mkdir()

@@ -175,7 +175,10 @@ def test_what_replaced_it_without_a_request_id_is_not_replaced_either(project: P
     at = by_itself(project)
     do(at, "finish")
     first = record_feedback(at, learnings="Small steps")
-    assert "This replaces the feedback that was recorded by itself when the workflow was finished." in first.warnings
+    assert (
+        "This replaces the process feedback that was recorded by itself when the workflow was finished."
+        in first.warnings
+    )
     record_feedback(at, learnings="Larger steps")
     assert sorted(one.learnings or "" for one in entries(at)[1]) == ["Larger steps", "Small steps"]
 
@@ -210,3 +213,13 @@ def test_a_finish_from_another_session_sees_what_the_first_recorded(project: Pro
     other = project.agent()
     do(other, "finish", workflow_id=said.workflow_id)
     assert tuple(map(len, entries(at))) == (1, 1)
+
+
+def test_what_is_recorded_is_not_asked_for_again(project: Project) -> None:
+    agent = project.agent()
+    started = start_workflow(agent, task="x")
+    update_workflow(agent, action="finish")
+    assert "Record its feedback" in get_workflow(agent, workflow_id=started.workflow_id).next_step
+    assert "with `orchestrator feedback`" in get_workflow(project.person(), workflow_id=started.workflow_id).next_step
+    record_feedback(agent, workflow_id=started.workflow_id)
+    assert get_workflow(agent, workflow_id=started.workflow_id).next_step.endswith("its feedback is recorded.")

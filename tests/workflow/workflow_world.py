@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator_mcp.analysis.workflow_fold import companion, folded
 from orchestrator_mcp.records.workflow import LogEvent, WorkflowState
 from orchestrator_mcp.services.workflow_journal import state_file
-from orchestrator_mcp.storage.streams import read_records
+from orchestrator_mcp.storage.reading import read_records
 from orchestrator_mcp.storage.workspace import Workspace
 
 Value = dict[str, Any]

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from orchestrator_mcp.errors import ConfigError
 
@@ -21,7 +21,7 @@ def check_address(url: str, key: str) -> str:
         port_is_right = parts.port is None or parts.port > 0
     except ValueError:
         raise ConfigError(f"{key} is no address. Set it to one such as https://feedback.example/submit.") from None
-    secure = parts.scheme == "https" or (parts.scheme == "http" and is_here(parts))
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_here(parts.hostname))
     if not (secure and parts.hostname and port_is_right and url.isascii() and url.isprintable() and " " not in url):
         raise ConfigError(
             f"{key} is not an https address (http only to this machine), so nothing is sent there. Set another."
@@ -45,9 +45,9 @@ def place_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
-def is_here(parts: SplitResult) -> bool:
-    """Whether an address is this very machine's."""
+def is_here(host: str | None) -> bool:
+    """Whether a host is this very machine, and not reached from another."""
     try:
-        return parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
     except ValueError:
         return False

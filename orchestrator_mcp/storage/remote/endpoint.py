@@ -1,14 +1,16 @@
 """Feedback to a collector, which answers how many of the events it took and how many it had."""
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator_mcp.errors import RemoteError
+from orchestrator_mcp.records.feedback_shared import BATCH_TYPE
 from orchestrator_mcp.storage.lines import parse_object
 
 from .address import place_of
 from .http import Answer, Request, exchange
 
-BATCH_TYPE = "application/cloudevents-batch+json"
 _OK = range(200, 300)
 _LATER = {429, 503}
 _SHOWN = 300
@@ -20,14 +22,13 @@ class EndpointTarget:
 
     url: str
 
-    def send(self, name: str, body: bytes, count: int) -> str:  # noqa: ARG002  every target is told
+    def send(self, name: str, body: bytes) -> str:  # noqa: ARG002  an event is known again by its own id
         """Post the batch, and believe that it was taken only if the answer says so of every event."""
-        post_to_central(self.url, body, count)
-        return place_of(self.url)
+        return post_to_central(self.url, body)
 
 
-def post_to_central(url: str, body: bytes, count: int) -> None:
-    """Post a batch of so many events to a collector.
+def post_to_central(url: str, body: bytes) -> str:
+    """Post a batch, a JSON array of events, to a collector; returns its host.
 
     Raises:
         UnreachableError: if it was not reached.
@@ -37,12 +38,13 @@ def post_to_central(url: str, body: bytes, count: int) -> None:
     answer = exchange(Request("POST", url, body, {"Content-Type": BATCH_TYPE, "Accept": "application/json"}))
     refuse_unless_taken(answer, place_of(url))
     told = parse_object(answer.body or b"") or {}
-    accepted, known = told.get("accepted"), told.get("known")
-    if type(accepted) is not int or type(known) is not int or accepted + known != count or min(accepted, known) < 0:
+    counts: list[Any] = [told.get("accepted"), told.get("known")]
+    if not all(type(one) is int and one >= 0 for one in counts) or sum(counts) != len(json.loads(body)):
         raise RemoteError(
             f"{place_of(url)} did not answer as a collector does, so the entries stay unsent. "
             "Look whether the address is right."
         )
+    return place_of(url)
 
 
 def refuse_unless_taken(answer: Answer, place: str) -> None:

@@ -144,5 +144,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
-    proxies: dict[str, str] | None = {} if is_here(urlsplit(url)) else None  # None: those that the environment names
+    proxies: dict[str, str] | None = (
+        {} if is_here(urlsplit(url).hostname) else None
+    )  # None: those that the environment names
     return urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler(proxies))

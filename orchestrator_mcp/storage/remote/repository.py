@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from orchestrator_mcp.errors import InvalidInputError, RemoteError, SnapshotError, UnsafePathError
+from orchestrator_mcp.errors import GitError, InvalidInputError, RemoteError, UnsafePathError
 from orchestrator_mcp.storage.git import Git
 
 _SCHEMES = ("https", "ssh", "file")
@@ -92,7 +92,7 @@ def fetch_files(address: Address, names: Iterable[str], limit: int, environ: Map
         try:
             git.reach(*_BARE, f"--filter=blob:limit={limit + 1}", "--", address.url, _CLONE, extra=_only(*_SCHEMES))
             found = {name: _blob(git, address, name, limit) for name in names}
-        except (RemoteError, SnapshotError) as error:
+        except (RemoteError, GitError) as error:
             said = re.sub(r"://[^/\s@]*@", "://", str(error))  # the person's own settings may add a password
             raise RemoteError(f"Nothing could be taken from {address.shown}. {said}") from None
     return {name: data for name, data in found.items() if data is not None}
@@ -111,7 +111,7 @@ def _blob(git: Git, address: Address, name: str, limit: int) -> bytes | None:
     mode, _, blob = listed.partition(b"\t")[0].split(b" ")
     if mode not in _PLAIN:
         raise UnsafePathError(f"{path} in {address.shown} is a link or a folder, so it is not taken.")
-    with suppress(SnapshotError):
+    with suppress(GitError):
         if int(_read(git, "-s", blob)) <= limit:
             return _read(git, "blob", blob)
     raise RemoteError(f"{path} is larger than {limit:,} bytes, so it is not taken.")

@@ -6,8 +6,8 @@ from typing import Protocol
 class Target(Protocol):
     """Takes batches. Sending the same one again is harmless."""
 
-    def send(self, name: str, body: bytes, count: int) -> str:
-        """Have a batch taken: under its name, its very bytes, which hold so many events.
+    def send(self, name: str, body: bytes) -> str:
+        """Have a batch taken: under its name, its very bytes.
 
         Returns:
             Where it is now: a file, or a host. It is shown and kept, so it holds no secret.
