@@ -91,7 +91,7 @@ def test_every_prefix_of_every_log_gives_a_valid_state(updates: list[Update]) ->
             # From any earlier state the rest of the log leads to the same: so a state that is behind is repaired.
             for behind in (2, length // 2 or 1, length):
                 assert folded(folded(None, longer[:behind]), longer[:length]) == state
-            assert next_step(state)
+            assert next_step(state, "agent")
             assert sum(phase.items for phase in phase_views(state)) == 31
             assert len(open_items(state)) <= 31
             workflow_facts(one_workflow(longer[:length], state))
