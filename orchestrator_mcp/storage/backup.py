@@ -9,9 +9,19 @@ from pathlib import Path
 from orchestrator_mcp.errors import MigrationError, OrchestratorError
 from orchestrator_mcp.records.migration import EntryKind, Manifest, Original
 
-from .files import FOLDER_MODE, is_folder, make_folder, open_plain, refusals, refuse_linked, sync_folder, write_all
+from .files import (
+    CHUNK,
+    FOLDER_MODE,
+    is_folder,
+    make_folder,
+    open_plain,
+    refusals,
+    refuse_linked,
+    sync_folder,
+    write_all,
+)
 from .survey import look
-from .trees import CHUNK, remove_tree
+from .trees import remove_tree
 
 ORIGINALS = "originals"
 DISPLACED = "displaced"

@@ -6,9 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from .files import open_plain, refusals
+from .files import CHUNK, open_plain, refusals
 
-CHUNK = 1 << 20
 """Bytes."""
 
 

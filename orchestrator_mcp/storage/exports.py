@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator_mcp.errors import NotFoundError, OrchestratorError, StorageError
 
-from .files import open_plain, refusals
+from .files import CHUNK, open_plain, refusals
 from .trees import walk
 
 SUFFIXES = {".json", ".jsonl"}
@@ -16,7 +16,6 @@ LONGEST_LINE = 64 * 1024
 """Bytes; an event of ours has a few thousand."""
 
 _LARGEST_ARRAY = 16 << 20
-_CHUNK = 1 << 20
 
 
 def export_files(path: Path) -> list[Path]:
@@ -46,7 +45,7 @@ def read_events(path: Path) -> Iterator[bytes | None]:
     except OrchestratorError:
         yield None
         return
-    with os.fdopen(fd, "rb", buffering=_CHUNK) as file, refusals("reading", path):
+    with os.fdopen(fd, "rb", buffering=CHUNK) as file, refusals("reading", path):
         if file.read(1) == b"[" and (found := _array(b"[" + file.read(_LARGEST_ARRAY))) is not None:
             yield from found
             return

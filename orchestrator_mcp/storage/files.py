@@ -17,6 +17,8 @@ FILE_MODE = 0o600
 
 LARGEST_DOCUMENT = 64 << 20
 """Bytes of a file that is read whole, such as a workflow's state; a larger one is none of ours."""
+CHUNK = 1 << 20
+"""Bytes that are read at once of a file that may be of any size."""
 
 _SAFE = (
     getattr(os, "O_NOFOLLOW", 0)

@@ -12,11 +12,9 @@ from pydantic import BaseModel
 
 from orchestrator_mcp.records.base import parse_time
 
-from .files import open_plain, refusals
+from .files import CHUNK, open_plain, refusals
 from .lines import parse_object, read_lines
 from .reading import parsed
-
-_CHUNK = 1 << 20
 
 
 @dataclass
@@ -58,7 +56,7 @@ def examine_lines(path: Path, model: type[BaseModel] | None) -> LineHealth:
         StorageError: (and its kin) if it cannot be read.
     """
     found = LineHealth()
-    with os.fdopen(open_plain(path, os.O_RDONLY), "rb", buffering=_CHUNK) as file, refusals("reading", path):
+    with os.fdopen(open_plain(path, os.O_RDONLY), "rb", buffering=CHUNK) as file, refusals("reading", path):
         for number, data in enumerate(file, 1):
             if not data.endswith(b"\n"):
                 found.torn = len(data)

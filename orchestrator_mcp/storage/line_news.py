@@ -6,8 +6,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from .chunks import CHUNK, read_chunks
-from .files import replace_by_chunks, write_chunks
+from .chunks import read_chunks
+from .files import CHUNK, replace_by_chunks, write_chunks
 from .lines import parse_object, read_lines
 
 

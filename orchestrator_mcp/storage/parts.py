@@ -13,11 +13,9 @@ from typing import BinaryIO, NamedTuple
 
 from orchestrator_mcp.errors import NotFoundError
 
-from .files import is_folder, make_folder, open_plain, sync_folder
+from .files import CHUNK, is_folder, make_folder, open_plain, sync_folder
 
 ROTATED = "rotated"
-
-_CHUNK = 1 << 20
 
 
 class Extent(NamedTuple):
@@ -105,7 +103,7 @@ def _opened(path: Path, stack: ExitStack) -> BinaryIO | None:
         fd = open_plain(path, os.O_RDONLY)
     except NotFoundError:
         return None
-    return stack.enter_context(os.fdopen(fd, "rb", buffering=_CHUNK))
+    return stack.enter_context(os.fdopen(fd, "rb", buffering=CHUNK))
 
 
 def rotate(path: Path, fd: int) -> None:

@@ -17,8 +17,8 @@ from orchestrator_mcp.errors import SnapshotError
 from orchestrator_mcp.records.snapshot import MANIFEST, SnapshotFile, SnapshotHeader
 
 from .age import MARK, decrypted
-from .chunks import CHUNK, read_chunks
-from .files import FILE_MODE, refusals
+from .chunks import read_chunks
+from .files import CHUNK, FILE_MODE, refusals
 from .snapshot_manifest import LARGEST_MANIFEST, Contents, Snapshot, checked, checked_manifest, damaged, manifest_of
 
 RATIO = 200

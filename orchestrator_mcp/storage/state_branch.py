@@ -10,8 +10,7 @@ from typing import BinaryIO, NamedTuple
 from orchestrator_mcp.errors import GitError, SnapshotError
 from orchestrator_mcp.records.snapshot import MANIFEST, MOST_FILES, TOOL, SnapshotFile
 
-from .chunks import CHUNK
-from .files import write_new
+from .files import CHUNK, write_new
 from .git import Git
 from .snapshot_manifest import LARGEST_MANIFEST, Contents, Snapshot, checked, checked_manifest, says_it_is_ours
 from .state_names import check_name, check_remote

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from orchestrator_mcp.errors import OrchestratorError
 from orchestrator_mcp.records.migration import Manifest, Original
 
-from .files import LARGEST_DOCUMENT, open_plain, read_small, refusals
+from .files import CHUNK, LARGEST_DOCUMENT, open_plain, read_small, refusals
 from .manifests import DONE, backups
 from .paths import OrchestratorPaths
-from .trees import CHUNK, files_beneath
+from .trees import files_beneath
 
 Known = tuple[tuple[int, str], ...]
 

@@ -6,9 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .files import FOLDER_MODE, is_folder, open_plain, refusals, staged_name, sync_folder
-
-CHUNK = 1 << 20
+from .files import CHUNK, FOLDER_MODE, is_folder, open_plain, refusals, staged_name, sync_folder
 
 DEEPEST = 64
 """Folders within folders; nothing of ours lies deeper, nor what is migrated. A cloned repository may bring a thousand,
